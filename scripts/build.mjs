@@ -1,0 +1,12 @@
+// Compiles src to dist and marks the two programs executable. A compile of
+// unchanged sources is cheap, so every script that needs dist calls this.
+import { execFileSync } from "node:child_process";
+import { chmodSync, rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+rmSync(`${root}dist`, { recursive: true, force: true });
+execFileSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, "-p", `${root}tsconfig.build.json`], {
+  stdio: "inherit",
+});
+for (const program of ["daemon/main.js", "ctl/main.js"]) chmodSync(`${root}dist/${program}`, 0o755);

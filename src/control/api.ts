@@ -1,0 +1,189 @@
+/**
+ * The control API: every route, once. Routes only translate; what they mean is
+ * in the handlers, which the daemon provides. The CLI's client takes its types
+ * from here (client.ts).
+ */
+
+import { Hono, type MiddlewareHandler } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { validator } from "hono/validator";
+import type { z } from "zod";
+import { LanxferError, toLanxferError, toView } from "../core/errors.ts";
+import {
+  API_VERSION,
+  addPeerRequest,
+  type ControlEvent,
+  type DeviceView,
+  devicePatch,
+  type HistoryView,
+  historyQuery,
+  type IdentityView,
+  type InboxView,
+  type InviteView,
+  inviteRequest,
+  type OfferView,
+  type PeerView,
+  redeemRequest,
+  type SettingView,
+  type StatusView,
+  sendRequest,
+  settingValue,
+  type TransferView,
+  transfersQuery,
+  VERSION_HEADER,
+} from "./schema.ts";
+
+/** What the daemon does for each route. Errors are LanxferErrors; anything else is reported as E_INTERNAL. */
+export interface ControlHandlers {
+  identity(): IdentityView;
+  status(): Promise<StatusView>;
+  /** Queries the network again first: about 1 s at most. */
+  peers(): Promise<PeerView[]>;
+  addPeer(request: z.infer<typeof addPeerRequest>): Promise<void>;
+  removePeer(name: string): Promise<void>;
+  send(request: z.infer<typeof sendRequest>): Promise<TransferView>;
+  /** Running ones, and with `all` also the last ones that ended. */
+  transfers(all: boolean): TransferView[];
+  /** By id or unambiguous prefix. */
+  transfer(id: string): TransferView;
+  cancel(id: string): TransferView;
+  offers(): OfferView[];
+  acceptOffer(id: string): OfferView;
+  declineOffer(id: string): OfferView;
+  devices(): DeviceView[];
+  changeDevice(device: string, patch: z.infer<typeof devicePatch>): Promise<DeviceView>;
+  unpair(device: string): Promise<DeviceView>;
+  invite(request: z.infer<typeof inviteRequest>): InviteView;
+  redeem(request: z.infer<typeof redeemRequest>): Promise<DeviceView>;
+  inbox(): Promise<InboxView[]>;
+  /** Newest first. */
+  history(limit: number): Promise<HistoryView[]>;
+  settings(): SettingView[];
+  changeSetting(name: string, value: unknown): Promise<SettingView>;
+  unsetSetting(name: string): Promise<SettingView>;
+  events(signal: AbortSignal): AsyncGenerator<ControlEvent>;
+}
+
+export interface ControlApiOptions {
+  readonly version: string;
+  /** Told of every error that is our own fault, with its stack. */
+  readonly onInternalError: (error: unknown) => void;
+}
+
+const MAX_BODY = 4 * 1024 * 1024; // a send request with thousands of long paths
+const DEFAULT_HISTORY = 100;
+
+/** Builds the API. The type of what it returns is the contract of both programs. */
+export function createControlApi(handlers: ControlHandlers, options: ControlApiOptions) {
+  const api = new Hono()
+    .get("/v1/id", (c) => c.json(handlers.identity()))
+    .get("/v1/status", async (c) => c.json(await handlers.status()))
+
+    .get("/v1/peers", async (c) => c.json({ peers: await handlers.peers() }))
+    .post("/v1/peers", body(addPeerRequest), async (c) => {
+      await handlers.addPeer(c.req.valid("json"));
+      return c.json({ ok: true });
+    })
+    .delete("/v1/peers/:name", async (c) => {
+      await handlers.removePeer(c.req.param("name"));
+      return c.json({ ok: true });
+    })
+
+    .post("/v1/transfers", body(sendRequest), async (c) => c.json(await handlers.send(c.req.valid("json"))))
+    .get("/v1/transfers", query(transfersQuery), (c) =>
+      c.json({ transfers: handlers.transfers(c.req.valid("query").all === "true") }),
+    )
+    .get("/v1/transfers/:id", (c) => c.json(handlers.transfer(c.req.param("id"))))
+    .delete("/v1/transfers/:id", (c) => c.json(handlers.cancel(c.req.param("id"))))
+
+    .get("/v1/offers", (c) => c.json({ offers: handlers.offers() }))
+    .post("/v1/offers/:id/accept", (c) => c.json(handlers.acceptOffer(c.req.param("id"))))
+    .post("/v1/offers/:id/decline", (c) => c.json(handlers.declineOffer(c.req.param("id"))))
+
+    .get("/v1/devices", (c) => c.json({ devices: handlers.devices() }))
+    .patch("/v1/devices/:device", body(devicePatch), async (c) =>
+      c.json(await handlers.changeDevice(c.req.param("device"), c.req.valid("json"))),
+    )
+    .delete("/v1/devices/:device", async (c) => c.json(await handlers.unpair(c.req.param("device"))))
+    .post("/v1/invites", body(inviteRequest), (c) => c.json(handlers.invite(c.req.valid("json"))))
+    .post("/v1/pairings", body(redeemRequest), async (c) => c.json(await handlers.redeem(c.req.valid("json"))))
+
+    .get("/v1/inbox", async (c) => c.json({ items: await handlers.inbox() }))
+    .get("/v1/history", query(historyQuery), async (c) =>
+      c.json({ history: await handlers.history(c.req.valid("query").limit ?? DEFAULT_HISTORY) }),
+    )
+
+    .get("/v1/settings", (c) => c.json({ settings: handlers.settings() }))
+    .put("/v1/settings/:name", body(settingValue), async (c) =>
+      c.json(await handlers.changeSetting(c.req.param("name"), c.req.valid("json").value)),
+    )
+    .delete("/v1/settings/:name", async (c) => c.json(await handlers.unsetSetting(c.req.param("name"))))
+
+    .get("/v1/events", () => new Response(ndjson(handlers), { headers: { "content-type": "application/x-ndjson" } }));
+
+  return new Hono()
+    .use(stampVersion(options.version))
+    .use(
+      bodyLimit({
+        maxSize: MAX_BODY,
+        onError: () => refusal(new LanxferError("E_USAGE", { text: "request body too large" })),
+      }),
+    )
+    .route("/", api)
+    .notFound((c) => refusal(new LanxferError("E_USAGE", { text: `no such route: ${c.req.method} ${c.req.path}` })))
+    .onError((thrown) => {
+      const error = toLanxferError(thrown);
+      if (error.code === "E_INTERNAL") options.onInternalError(thrown);
+      return refusal(error);
+    });
+}
+
+export type ControlApi = ReturnType<typeof createControlApi>;
+
+function stampVersion(version: string): MiddlewareHandler {
+  return async (c, next) => {
+    await next();
+    c.res.headers.set(VERSION_HEADER, `${version} api=${API_VERSION}`);
+  };
+}
+
+/** The error's view with an HTTP status for clients that look no further. */
+function refusal(error: LanxferError): Response {
+  const status: Record<number, ContentfulStatusCode> = { 1: 500, 2: 400, 4: 404 };
+  return Response.json({ error: toView(error) }, { status: status[error.kind.exit] ?? 409 });
+}
+
+function check<T extends z.ZodType>(schema: T, value: unknown): z.infer<T> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const where = issue === undefined || issue.path.length === 0 ? "" : `${issue.path.join(".")}: `;
+  throw new LanxferError("E_USAGE", { text: `bad request: ${where}${issue?.message ?? "not understood"}` });
+}
+
+function body<T extends z.ZodType>(schema: T) {
+  return validator("json", (value): z.infer<T> => check(schema, value));
+}
+
+function query<T extends z.ZodType>(schema: T) {
+  return validator("query", (value): z.infer<T> => check(schema, value));
+}
+
+/** The event stream, one JSON object a line. Ends when the reader goes away. */
+function ndjson(handlers: ControlHandlers): ReadableStream<Uint8Array> {
+  const gone = new AbortController();
+  const events = handlers.events(gone.signal);
+  const encoder = new TextEncoder();
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await events.next();
+      if (done) controller.close();
+      else controller.enqueue(encoder.encode(`${JSON.stringify({ v: 1, ...value })}\n`));
+    },
+    async cancel() {
+      gone.abort();
+      await events.return(undefined);
+    },
+  });
+}

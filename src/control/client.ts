@@ -1,0 +1,174 @@
+/**
+ * Talks to the control API over its Unix socket. Types come from the API's own
+ * definition and cost nothing at run time: this file loads neither Hono nor zod,
+ * because the CLI starts often.
+ */
+
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import type { ExtractSchema } from "hono/types";
+import { ERRORS, type ErrorCode, LanxferError, systemCode } from "../core/errors.ts";
+import type { ControlApi } from "./api.ts";
+import type { ControlEvent } from "./schema.ts";
+
+type Routes = ExtractSchema<ControlApi>;
+type Method = "get" | "post" | "put" | "patch" | "delete";
+type MethodsOf<P extends keyof Routes> = Method & (keyof Routes[P] extends `$${infer M}` ? M : never);
+type Endpoint<P extends keyof Routes, M extends string> = `$${M}` extends keyof Routes[P] ? Routes[P][`$${M}`] : never;
+type Input<P extends keyof Routes, M extends string> = Endpoint<P, M> extends { input: infer I } ? I : never;
+type Output<P extends keyof Routes, M extends string> = Endpoint<P, M> extends { output: infer O } ? O : never;
+
+/** Must equal API_VERSION of schema.ts, which this file may not load; a test compares them. */
+export const CLIENT_API_VERSION = 1;
+const VERSION_HEADER = "lanxfer-version";
+const MAX_ANSWER = 256 * 1024 * 1024; // a history of 10,000 large transfers stays far below
+
+interface CallInput {
+  readonly json?: unknown;
+  readonly param?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string | undefined>>;
+}
+
+export class ControlClient {
+  readonly #socketPath: string;
+  readonly #version: string;
+
+  /** `version` is the program's own, for the message when the daemon speaks another API. */
+  constructor(socketPath: string, version: string) {
+    this.#socketPath = socketPath;
+    this.#version = version;
+  }
+
+  /**
+   * One call: `client.call("get", "/v1/peers", {})`. Throws the LanxferError that
+   * the daemon reports, E_DAEMON_DOWN when nobody listens, E_DAEMON_VERSION when
+   * the daemon speaks another API.
+   */
+  async call<P extends keyof Routes & string, M extends MethodsOf<P>>(
+    method: M,
+    path: P,
+    input: Input<P, M> & CallInput,
+    signal?: AbortSignal,
+  ): Promise<Output<P, M>> {
+    const response = await this.#open(method, path, input, signal);
+    const text = await readAll(response);
+    const answer: unknown = parseJson(text);
+    if ((response.statusCode ?? 500) >= 400) throw toError(answer);
+    return answer as Output<P, M>; // the API version was compared: same version, same shape
+  }
+
+  /** Snapshot, then deltas, until the signal aborts (then it just ends) or the daemon goes away (E_DAEMON_DOWN). */
+  async *events(signal: AbortSignal): AsyncGenerator<ControlEvent> {
+    const response = await this.#open("get", "/v1/events", {}, signal);
+    try {
+      for await (const line of lines(response)) yield parseJson(line) as ControlEvent; // same version, same shape
+    } catch (error) {
+      if (signal.aborted) return;
+      throw new LanxferError("E_DAEMON_DOWN", {}, { cause: error });
+    } finally {
+      response.destroy();
+    }
+    if (!signal.aborted) throw new LanxferError("E_DAEMON_DOWN");
+  }
+
+  #open(method: string, path: string, input: CallInput, signal?: AbortSignal): Promise<IncomingMessage> {
+    const body = input.json === undefined ? undefined : JSON.stringify(input.json);
+    return new Promise((resolve, reject) => {
+      const request = httpRequest(
+        {
+          socketPath: this.#socketPath,
+          path: target(path, input),
+          method: method.toUpperCase(),
+          headers: {
+            host: "lanxferd",
+            ...(body !== undefined && {
+              "content-type": "application/json",
+              "content-length": Buffer.byteLength(body),
+            }),
+          },
+          agent: false,
+          ...(signal && { signal }),
+        },
+        (response) => {
+          const mismatch = this.#mismatch(response);
+          if (mismatch === undefined) resolve(response);
+          else {
+            response.destroy();
+            reject(mismatch);
+          }
+        },
+      );
+      request.on("error", (error) => reject(signal?.aborted ? error : connectError(error)));
+      request.end(body);
+    });
+  }
+
+  #mismatch(response: IncomingMessage): LanxferError | undefined {
+    const header = String(response.headers[VERSION_HEADER] ?? "unknown");
+    if (header.endsWith(` api=${CLIENT_API_VERSION}`)) return undefined;
+    return new LanxferError("E_DAEMON_VERSION", { ours: this.#version, theirs: header.split(" ")[0] ?? "unknown" });
+  }
+}
+
+function target(path: string, input: CallInput): string {
+  const filled = path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(input.param?.[name] ?? ""));
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(input.query ?? {})) if (value !== undefined) query.set(name, value);
+  return query.size > 0 ? `${filled}?${query}` : filled;
+}
+
+function connectError(error: Error): LanxferError {
+  const code = systemCode(error);
+  const down = code === "ENOENT" || code === "ECONNREFUSED" || code === "ECONNRESET" || code === "EPIPE";
+  if (down) return new LanxferError("E_DAEMON_DOWN", {}, { cause: error });
+  return new LanxferError("E_SOCKET", { path: "of lanxferd", text: error.message }, { cause: error });
+}
+
+async function readAll(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > MAX_ANSWER) throw new LanxferError("E_INTERNAL", { text: "answer too large" });
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw error instanceof LanxferError ? error : new LanxferError("E_DAEMON_DOWN", {}, { cause: error });
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+async function* lines(response: IncomingMessage): AsyncGenerator<string> {
+  response.setEncoding("utf8");
+  let rest = "";
+  for await (const chunk of response as AsyncIterable<string>) {
+    const parts = (rest + chunk).split("\n");
+    rest = parts.pop() ?? "";
+    yield* parts;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new LanxferError("E_INTERNAL", { text: "lanxferd answered with something that is not JSON" }, { cause });
+  }
+}
+
+/** An error that the daemon described, as the error it was. */
+export class ReportedError extends LanxferError {
+  constructor(code: ErrorCode, message: string) {
+    super(code);
+    this.message = message;
+  }
+}
+
+function toError(answer: unknown): LanxferError {
+  const view = (answer as { error?: { code?: unknown; message?: unknown } } | null)?.error; // checked field by field
+  const code = view?.code;
+  if (typeof code !== "string" || !Object.hasOwn(ERRORS, code) || typeof view?.message !== "string") {
+    return new LanxferError("E_INTERNAL", { text: "lanxferd answered with an error that is not understood" });
+  }
+  return new ReportedError(code as ErrorCode, view.message);
+}

@@ -1,0 +1,238 @@
+/**
+ * The words of the control API: what lanxferd shows and what it accepts. Both
+ * programs use these types; only the daemon runs the checks.
+ *
+ * Times are ISO 8601 strings in UTC, sizes are bytes, durations milliseconds.
+ * Names and texts are as they came from the network: whoever prints them makes
+ * them safe first (core/text.ts).
+ */
+
+import { z } from "zod";
+import { ERRORS, type ErrorCode } from "../core/errors.ts";
+
+/** Version of this API. A client of another version is told to restart the daemon. */
+export const API_VERSION = 1;
+
+/** Response header that carries the program version and API version: `0.1.0 api=1`. */
+export const VERSION_HEADER = "lanxfer-version";
+
+const codes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
+const name = z.string().min(1).max(255);
+
+export const errorView = z.object({
+  code: z.enum(codes),
+  message: z.string(),
+  exit: z.number().int(),
+  retryable: z.boolean(),
+  hint: z.string().optional(),
+});
+
+export const policy = z.enum(["auto", "ask", "block"]);
+export type Policy = z.infer<typeof policy>;
+
+/** A device that was seen on the network, or that we were told where to find. */
+export const peerView = z.object({
+  id: z.string(),
+  short: z.string(),
+  /** The name it announces; grants nothing. */
+  name: z.string(),
+  /** Our own name for it; null when not paired. */
+  petname: z.string().nullable(),
+  paired: z.boolean(),
+  /** `suspect`: not heard of for some seconds, being checked. */
+  state: z.enum(["present", "suspect"]),
+  endpoints: z.array(
+    z.object({
+      address: z.string(),
+      port: z.number().int(),
+      interface: z.string().nullable(),
+      source: z.enum(["mdns", "static", "known"]),
+    }),
+  ),
+  seenAt: z.string(),
+});
+export type PeerView = z.infer<typeof peerView>;
+
+/** A device that the local user paired. */
+export const deviceView = z.object({
+  id: z.string(),
+  short: z.string(),
+  name: z.string(),
+  policy,
+  pairedAt: z.string(),
+});
+export type DeviceView = z.infer<typeof deviceView>;
+
+export const transferState = z.enum([
+  "preparing", // reading the list of what is to be sent
+  "connecting",
+  "asking", // the receiver's user has not answered yet
+  "running",
+  "finishing", // all bytes are there; being flushed and published
+  "done",
+  "failed",
+  "cancelled",
+]);
+export type TransferState = z.infer<typeof transferState>;
+
+/** A top-level file or folder of a transfer. */
+export const itemView = z.object({
+  name: z.string(),
+  type: z.enum(["file", "folder"]),
+  /** Name under which the receiver published it; null until then. */
+  as: z.string().nullable(),
+  /** Where it is on this machine; only for what was received here. */
+  path: z.string().nullable(),
+});
+
+export const transferView = z.object({
+  id: z.string(),
+  direction: z.enum(["out", "in"]),
+  peer: z.object({ id: z.string(), name: z.string() }),
+  state: transferState,
+  items: z.array(itemView),
+  /** How many files and folders in all, inner ones included. */
+  entries: z.number().int(),
+  bytes: z.number().int(),
+  /** Bytes that the receiver has verified and written. */
+  moved: z.number().int(),
+  /** Inner names that the receiver had to change. At most 100 are listed. */
+  renamed: z.array(z.object({ path: z.string(), as: z.string() })),
+  /** Sources that were not sent: symbolic links, sockets and the like. At most 100 are listed. */
+  skipped: z.array(z.object({ path: z.string(), reason: z.string() })),
+  skippedCount: z.number().int(),
+  startedAt: z.string(),
+  endedAt: z.string().nullable(),
+  error: errorView.nullable(),
+});
+export type TransferView = z.infer<typeof transferView>;
+
+/** A transfer that waits for the local user's answer. */
+export const offerView = z.object({
+  id: z.string(),
+  from: z.object({ id: z.string(), name: z.string() }),
+  items: z.array(z.object({ name: z.string(), type: z.enum(["file", "folder"]) })),
+  entries: z.number().int(),
+  bytes: z.number().int(),
+  since: z.string(),
+});
+export type OfferView = z.infer<typeof offerView>;
+
+/** One line of the history: a transfer that has ended. */
+export const historyView = z.object({
+  v: z.literal(1),
+  at: z.string(),
+  id: z.string(),
+  direction: z.enum(["out", "in"]),
+  peer: z.object({ id: z.string(), name: z.string() }),
+  result: z.enum(["done", "failed", "cancelled"]),
+  items: z.array(itemView),
+  entries: z.number().int(),
+  bytes: z.number().int(),
+  ms: z.number().int(),
+  error: errorView.nullable(),
+});
+export type HistoryView = z.infer<typeof historyView>;
+
+/** Something that arrived and is still in the inbox. */
+export const inboxView = z.object({
+  path: z.string(),
+  name: z.string(),
+  type: z.enum(["file", "folder"]),
+  bytes: z.number().int().nullable(),
+  from: z.object({ id: z.string(), name: z.string() }),
+  at: z.string(),
+});
+export type InboxView = z.infer<typeof inboxView>;
+
+export const statusView = z.object({
+  version: z.string(),
+  node: z.string(),
+  pid: z.number().int(),
+  startedAt: z.string(),
+  id: z.string(),
+  short: z.string(),
+  name: z.string(),
+  port: z.number().int(),
+  inbox: z.object({ path: z.string(), free: z.number().int().nullable(), problem: z.string().nullable() }),
+  paths: z.object({ config: z.string(), state: z.string(), socket: z.string() }),
+  interfaces: z.array(
+    z.object({ name: z.string(), address: z.string(), used: z.boolean(), reason: z.string().nullable() }),
+  ),
+  peers: z.number().int(),
+  devices: z.number().int(),
+  running: z.number().int(),
+  offers: z.number().int(),
+  /** Counts since the start: connections refused before authentication, by reason. */
+  refused: z.record(z.string(), z.number().int()),
+});
+export type StatusView = z.infer<typeof statusView>;
+
+export const identityView = z.object({ id: z.string(), short: z.string(), formatted: z.string(), name: z.string() });
+export type IdentityView = z.infer<typeof identityView>;
+
+export const inviteView = z.object({ text: z.string(), expiresAt: z.string() });
+export type InviteView = z.infer<typeof inviteView>;
+
+/** One setting: its value now and where that value comes from. */
+export const settingView = z.object({
+  name: z.string(),
+  value: z.unknown(),
+  source: z.enum(["default", "file", "environment", "flag"]),
+  description: z.string(),
+});
+export type SettingView = z.infer<typeof settingView>;
+
+// --- requests ---------------------------------------------------------------
+
+export const sendRequest = z.object({
+  /** Name, petname, id or id prefix of the receiver. */
+  peer: name,
+  /** Absolute paths on this machine. */
+  paths: z.array(z.string().min(1).max(4096).startsWith("/", "must be absolute")).min(1).max(10_000),
+});
+export type SendRequest = z.infer<typeof sendRequest>;
+
+export const addPeerRequest = z.object({
+  name,
+  host: z.string().min(1).max(253),
+  port: z.number().int().min(1).max(65_535),
+});
+export const inviteRequest = z.object({
+  /** Lifetime in milliseconds: 1 s to 24 h. */
+  ttl: z.number().int().min(1_000).max(86_400_000).optional(),
+  /** Where this device can be reached, for networks without multicast: `HOST[:PORT]`. */
+  address: z.string().min(1).max(260).optional(),
+});
+export const redeemRequest = z.object({ invite: z.string().min(1).max(1024) });
+export const devicePatch = z.object({ name: name.optional(), policy: policy.optional() });
+export const settingValue = z.object({ value: z.unknown() });
+export const historyQuery = z.object({ limit: z.coerce.number().int().min(1).max(10_000).optional() });
+export const transfersQuery = z.object({ all: z.enum(["true", "false"]).optional() });
+
+// --- events -----------------------------------------------------------------
+
+/**
+ * The event stream: first one `snapshot`, then deltas. `seq` grows by one with
+ * each line. A reader that falls too far behind gets `overrun` and is closed.
+ */
+export const event = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("snapshot"),
+    seq: z.number().int(),
+    peers: z.array(peerView),
+    transfers: z.array(transferView),
+    offers: z.array(offerView),
+  }),
+  z.object({
+    type: z.literal("peer"),
+    seq: z.number().int(),
+    change: z.enum(["up", "changed", "down"]),
+    peer: peerView,
+  }),
+  /** Progress and state of a transfer; coalesced, the last state is always told. */
+  z.object({ type: z.literal("transfer"), seq: z.number().int(), transfer: transferView }),
+  z.object({ type: z.literal("offer"), seq: z.number().int(), change: z.enum(["new", "gone"]), offer: offerView }),
+  z.object({ type: z.literal("overrun"), seq: z.number().int() }),
+]);
+export type ControlEvent = z.infer<typeof event>;

@@ -1,0 +1,230 @@
+/**
+ * Every error a user can meet, defined once: code, exit status, whether trying
+ * again can help, whether a peer may report it to us, and the sentence.
+ *
+ * Codes are append-only: scripts depend on them. docs/errors.md is checked
+ * against this table by a test.
+ */
+
+import { formatSize, safe } from "./text.ts";
+
+interface ErrorKind {
+  /** Exit status of the program that ends with this error. */
+  readonly exit: number;
+  /** Trying the same again, unchanged, can succeed. */
+  readonly retryable: boolean;
+  /** A peer may send this code to us; any other code from a peer becomes E_PEER. */
+  readonly wire: boolean;
+  /** `{name}` is filled from the details; a `[part]` is left out when one of its details is missing. */
+  readonly sentence: string;
+  /** What the user can do, said under the error. */
+  readonly hint?: string;
+}
+
+const local = { retryable: false, wire: false } as const;
+const remote = { retryable: false, wire: true } as const;
+const remoteRetry = { retryable: true, wire: true } as const;
+
+export const ERRORS = {
+  E_INTERNAL: { exit: 1, ...local, sentence: "internal error[: {text}]" },
+  E_USAGE: { exit: 2, ...local, sentence: "{text}", hint: 'run "lanxferctl --help"' },
+  E_CONFIG: {
+    exit: 2,
+    ...local,
+    sentence: "bad setting in {path}: {text}",
+    hint: "correct the file, or remove it to go back to the defaults",
+  },
+  E_SETTING: { exit: 2, ...local, sentence: "bad setting {name}: {text}", hint: 'run "lanxferctl config list"' },
+  E_NOT_FOUND: { exit: 2, ...local, sentence: 'no {kind} "{name}"' },
+  E_DAEMON_DOWN: { exit: 3, ...local, sentence: "lanxferd is not running", hint: "start it with: lanxferd" },
+  E_DAEMON_VERSION: {
+    exit: 12,
+    ...local,
+    sentence: "lanxferctl {ours} cannot talk to lanxferd {theirs}",
+    hint: "restart lanxferd",
+  },
+  E_RUNNING: { exit: 1, ...local, sentence: "another lanxferd is already running for this user[ (socket {path})]" },
+  E_SOCKET: {
+    exit: 1,
+    ...local,
+    sentence: "control directory {path} is not safe: {text}",
+    hint: "it must be a directory of your own with mode 0700",
+  },
+  E_LISTEN: { exit: 1, ...local, sentence: "cannot listen on port {port}: {text}" },
+  E_STATE: { exit: 11, ...local, sentence: "cannot use {path}: {text}[ ({hint})]" },
+  E_INBOX_LOCAL: {
+    exit: 11,
+    ...local,
+    sentence: "cannot use the inbox {path}: {text}",
+    hint: 'choose another with "lanxferctl config set inbox PATH"',
+  },
+
+  E_NO_PEER: { exit: 4, ...local, sentence: 'no peer named "{name}"', hint: 'run "lanxferctl peers"' },
+  E_AMBIGUOUS: {
+    exit: 4,
+    ...local,
+    sentence: '"{name}" is ambiguous: {candidates}',
+    hint: "use the device id, or more of it",
+  },
+  E_NO_DEVICE: { exit: 4, ...local, sentence: 'no paired device "{name}"', hint: 'run "lanxferctl devices"' },
+  E_UNREACHABLE: {
+    exit: 5,
+    retryable: true,
+    wire: false,
+    sentence: "{peer} is not reachable[: {text}]",
+    hint: 'check that lanxferd runs there, then look at "lanxferctl peers"',
+  },
+  E_LOST: { exit: 5, retryable: true, wire: false, sentence: "the connection to {peer} was lost[: {text}]" },
+  E_BUSY: { exit: 5, ...remoteRetry, sentence: "{peer} is busy: {text}" },
+  E_STOPPING: { exit: 5, ...remoteRetry, sentence: "{peer} is shutting down" },
+  E_TIMEOUT: { exit: 6, ...remoteRetry, sentence: "{peer} did not answer in time[ ({text})]" },
+
+  E_NOT_PAIRED: {
+    exit: 7,
+    ...remote,
+    sentence: "{peer} is not paired with this device",
+    hint: 'pair first: "lanxferctl invite" on one side, "lanxferctl pair --invite -" on the other',
+  },
+  E_DECLINED: { exit: 7, ...remote, sentence: "declined by {peer}[: {text}]" },
+  E_CANCELLED_BY_PEER: { exit: 7, ...remote, sentence: "cancelled by {peer}" },
+  E_INVITE: {
+    exit: 7,
+    ...remote,
+    sentence: "the invite was not accepted: it is unknown, used, expired or damaged",
+    hint: 'make a new one with "lanxferctl invite"',
+  },
+  E_IDENTITY: {
+    exit: 8,
+    ...local,
+    sentence: "{peer} answered with another key than the one it was paired with[ (expected {expected}, got {got})]",
+    hint: "someone may be posing as it; if the device was set up anew, unpair it and pair again",
+  },
+
+  E_NO_SPACE: { exit: 9, ...remoteRetry, sentence: "no space left at {peer}[ (needs {needs}, has {has})]" },
+  E_LIMIT: { exit: 9, ...remote, sentence: "{peer} does not take this: {text}" },
+  E_INBOX: { exit: 9, ...remoteRetry, sentence: "{peer} cannot write to its inbox[: {text}]" },
+  E_INTEGRITY: { exit: 10, ...remoteRetry, sentence: "data was damaged on the way to {peer}" },
+
+  E_SOURCE_MISSING: { exit: 11, ...remote, sentence: "no such file or folder: {path}" },
+  E_SOURCE_UNREADABLE: { exit: 11, ...remote, sentence: "cannot read {path}[: {text}]" },
+  E_SOURCE_CHANGED: { exit: 11, ...remoteRetry, sentence: "{path} changed while it was being sent" },
+  E_SOURCE_TYPE: { exit: 11, ...remote, sentence: "{path} is neither a file nor a folder" },
+  E_NAME: { exit: 11, ...remote, sentence: "unusable file name[ {name}][: {text}]" },
+
+  E_VERSION: {
+    exit: 12,
+    ...remote,
+    sentence: "{peer} speaks another version of the protocol[ ({text})]",
+    hint: "update lanxfer on both sides",
+  },
+  E_FRAME: { exit: 12, ...remote, sentence: "{peer} met a malformed frame[: {text}]" },
+  E_PROTO: { exit: 12, ...remote, sentence: "protocol violation between this device and {peer}[: {text}]" },
+  E_LENGTH: { exit: 12, ...remote, sentence: "{peer} was sent more or fewer bytes than announced[: {text}]" },
+  E_PEER: { exit: 1, ...local, sentence: "{peer} reported an error: {text}" },
+
+  E_PARTIAL: { exit: 23, ...local, sentence: "{failed} of {total} transfers failed" },
+  E_CANCELLED: { exit: 130, ...local, sentence: "cancelled" },
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** What an error says of its case. Numbers named in SIZES are bytes. */
+export type Details = Readonly<Record<string, string | number>>;
+
+const SIZES = new Set(["needs", "has"]);
+
+// Details that may cross a socket to a peer or come from one. `peer` and `path`
+// are not among them: each side knows the other's name itself, and a path of
+// ours is nobody else's business (a source's name is sent as `name`).
+const WIRE_DETAILS = new Set(["text", "name", "needs", "has"]);
+
+export class LanxferError extends Error {
+  readonly code: ErrorCode;
+  readonly details: Details;
+
+  constructor(code: ErrorCode, details: Details = {}, options: { cause?: unknown } = {}) {
+    super(sentence(code, details), options);
+    this.name = "LanxferError";
+    this.code = code;
+    this.details = details;
+  }
+
+  get kind(): ErrorKind {
+    return ERRORS[this.code];
+  }
+
+  /** The same error with more details, for who learns them later (the peer's name, say). */
+  with(details: Details): LanxferError {
+    return new LanxferError(this.code, { ...this.details, ...details }, { cause: this.cause });
+  }
+}
+
+/** Fills the sentence of `code`. Every detail is made safe for a terminal. */
+export function sentence(code: ErrorCode, details: Details): string {
+  const show = (name: string): string | undefined => {
+    const value = Object.hasOwn(details, name) ? details[name] : undefined;
+    if (value === undefined) return undefined;
+    return typeof value === "number" && SIZES.has(name) ? formatSize(value) : safe(String(value));
+  };
+  const fill = (text: string) =>
+    text.replace(/\{(\w+)\}/g, (_, name: string) => show(name) ?? (name === "peer" ? "the peer" : "?"));
+  return fill(
+    (ERRORS[code] as ErrorKind).sentence.replace(/\[([^\]]*)\]/g, (_, part: string) =>
+      [...part.matchAll(/\{(\w+)\}/g)].every(([, name]) => show(name ?? "") !== undefined) ? part : "",
+    ),
+  );
+}
+
+/** Any thrown value as a LanxferError; what we did not foresee is E_INTERNAL and keeps its cause. */
+export function toLanxferError(error: unknown): LanxferError {
+  if (error instanceof LanxferError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  return new LanxferError("E_INTERNAL", { text }, { cause: error });
+}
+
+/** An error as it is told to a peer: a code it may know and the details it may see. */
+export interface WireError {
+  readonly code: string;
+  readonly details?: Record<string, string | number>;
+}
+
+export function toWire(error: LanxferError): WireError {
+  if (!error.kind.wire) return { code: "E_INTERNAL" };
+  const details: Record<string, string | number> = {};
+  for (const [name, value] of Object.entries(error.details)) {
+    if (WIRE_DETAILS.has(name)) details[name] = typeof value === "string" ? value.slice(0, 256) : value;
+  }
+  return Object.keys(details).length > 0 ? { code: error.code, details } : { code: error.code };
+}
+
+/** What a peer told us. Unknown codes, and codes that are not a peer's to say, become E_PEER. */
+export function fromWire(wire: WireError, peer: string): LanxferError {
+  const details: Record<string, string | number> = {};
+  for (const [name, value] of Object.entries(wire.details ?? {})) {
+    if (!WIRE_DETAILS.has(name)) continue;
+    details[name] = typeof value === "string" ? value.slice(0, 256) : value;
+  }
+  const known = Object.hasOwn(ERRORS, wire.code) ? (wire.code as ErrorCode) : undefined;
+  if (known !== undefined && ERRORS[known].wire) return new LanxferError(known, { ...details, peer });
+  return new LanxferError("E_PEER", { text: wire.code, peer });
+}
+
+/** The `code` of a system error (`ENOSPC`, …), `undefined` for anything else. */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}
+
+/** An error as the control API and `--json` show it. */
+export interface ErrorView {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly exit: number;
+  readonly retryable: boolean;
+  readonly hint?: string | undefined;
+}
+
+export function toView(error: LanxferError): ErrorView {
+  const { exit, retryable, hint } = error.kind;
+  return { code: error.code, message: error.message, exit, retryable, ...(hint && { hint }) };
+}

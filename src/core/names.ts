@@ -1,0 +1,101 @@
+/**
+ * What a name from the network may become on our disk. One component at a time:
+ * a path on the wire is a list of components, so no separator is ever parsed.
+ *
+ * Refused is what can only be an attack or a broken peer; everything else is
+ * kept, or changed as little as the file system needs. test/vectors/names.json
+ * lists the cases.
+ */
+
+import { LanxferError } from "./errors.ts";
+
+/** Longest file name on every file system we meet, in bytes of UTF-8. */
+export const MAX_NAME_BYTES = 255;
+
+/** A component longer than this is refused, not shortened, in bytes of UTF-8. */
+export const MAX_WIRE_NAME_BYTES = 4096;
+
+// C0, DEL, C1, line and paragraph separators, and the bidirectional controls
+// that make `exe.gpj` read as `jpg.exe`. Joiners stay: emoji need them.
+const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
+// What FAT, exFAT and SMB cannot hold.
+const NOT_PORTABLE = /[<>:"|?*]/g;
+const DEVICE_NAME = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)/i;
+
+/** Throws E_NAME for a component that no honest sender sends. */
+export function checkName(raw: string): void {
+  const refuse = (text: string): never => {
+    throw new LanxferError("E_NAME", { name: JSON.stringify(raw.slice(0, 64)), text });
+  };
+  if (!raw.isWellFormed()) refuse("not valid Unicode");
+  if (raw === "") refuse("empty");
+  if (raw === "." || raw === "..") refuse("names a folder itself");
+  if (raw.includes("/")) refuse("contains a path separator");
+  if (Buffer.byteLength(raw) > MAX_WIRE_NAME_BYTES) refuse("too long");
+  // A lone backslash is an ordinary character on Unix (systemd units have it);
+  // one that would climb, or name a drive or a share, on Windows is not.
+  const parts = raw.split("\\");
+  if (
+    parts.length > 1 &&
+    (parts.some((part) => part === "" || /^[. ]+$/.test(part)) || /^[a-z]:$/i.test(parts[0] ?? ""))
+  ) {
+    refuse("contains a path separator");
+  }
+}
+
+/**
+ * The name a checked component gets on disk. `top` is true for what appears
+ * directly in the inbox: there a leading dot would hide it. Idempotent.
+ */
+export function localName(raw: string, top: boolean): string {
+  checkName(raw);
+  let name = raw.replace(UNPRINTABLE, "_").replaceAll("\\", "_");
+  if (top && name.trim() === "") name = "untitled";
+  if (top && name.startsWith(".")) name = `_${name}`;
+  return shorten(name, "", MAX_NAME_BYTES);
+}
+
+/** A name for file systems that refuse some characters (FAT, exFAT, SMB). Idempotent. */
+export function portableName(name: string): string {
+  const kept = name.replace(NOT_PORTABLE, "_").replace(/[. ]+$/, (tail) => "_".repeat(tail.length));
+  return DEVICE_NAME.test(kept) ? shorten(`_${kept}`, "", MAX_NAME_BYTES) : kept;
+}
+
+/**
+ * The n-th name to try when `name` is taken: n = 0 gives the name itself, then
+ * `name (1).ext`, `name (2).ext`, … always within 255 bytes. A folder has no
+ * extension; `.tar.gz` and its like stay together.
+ */
+export function numberedName(name: string, n: number, folder: boolean): string {
+  return n === 0 ? name : shorten(name, ` (${n})`, MAX_NAME_BYTES, folder);
+}
+
+/** Puts `insert` before the extension and cuts the stem, on a code point, to fit `max` bytes. */
+function shorten(name: string, insert: string, max: number, folder = false): string {
+  const extension = folder ? "" : extensionOf(name);
+  const stem = name.slice(0, name.length - extension.length);
+  const room = max - Buffer.byteLength(insert) - Buffer.byteLength(extension);
+  return cutToBytes(stem, room) + insert + extension;
+}
+
+/** `.ext`, `.tar.gz` or nothing. A leading dot is not an extension, nor is anything over 16 bytes. */
+function extensionOf(name: string): string {
+  const match = /^.+?((?:\.tar)?\.[^. ]+)$/su.exec(name);
+  const extension = match?.[1] ?? "";
+  const last = extension.slice(extension.lastIndexOf("."));
+  const fits = Buffer.byteLength(extension) <= 16;
+  return fits ? extension : Buffer.byteLength(last) <= 16 ? last : "";
+}
+
+function cutToBytes(text: string, max: number): string {
+  if (Buffer.byteLength(text) <= max) return text;
+  let bytes = 0;
+  let end = 0;
+  for (const char of text) {
+    bytes += Buffer.byteLength(char);
+    if (bytes > max) break;
+    end += char.length;
+  }
+  return text.slice(0, end);
+}

@@ -1,0 +1,50 @@
+/** Text for people: untrusted text made safe for a terminal; sizes, rates and durations. */
+
+// C0, DEL, C1; line and paragraph separators; bidirectional controls that can
+// make a name read as another one; the byte order mark.
+const UNSAFE = /[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]|\p{Cs}/gu;
+
+/** Longest text from the network that is ever shown or logged, in UTF-16 units. */
+export const MAX_SHOWN = 256;
+
+/**
+ * Makes text from the network, from a file name or from a peer's error safe to
+ * print: what could move the cursor, forge a line or reverse the reading
+ * direction becomes a visible escape; what is longer than `max` is cut.
+ */
+export function safe(text: string, max: number = MAX_SHOWN): string {
+  const cut = text.length > max ? `${text.slice(0, max - 1)}…` : text;
+  return cut.replace(UNSAFE, (char) => {
+    const code = char.codePointAt(0) ?? 0;
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`;
+  });
+}
+
+const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"] as const;
+
+/** Bytes as a person reads them, in powers of 1000: `0 B`, `1.5 kB`, `3.1 GB`. */
+export function formatSize(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  // 999.95 would round to "1000.0" in its own unit.
+  while (value >= (unit === 0 ? 1000 : 999.95) && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit]}`;
+}
+
+/** Bytes a second: `12.3 MB/s`. */
+export function formatRate(bytesPerSecond: number): string {
+  return `${formatSize(Math.round(bytesPerSecond))}/s`;
+}
+
+/** A duration: `0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`. */
+export function formatDuration(ms: number): string {
+  if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, "0")} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+}

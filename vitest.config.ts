@@ -1,0 +1,27 @@
+import { defineConfig } from "vitest/config";
+
+// The suites, from quick to slow. `hosts` and `disk` need root and say so when
+// they cannot run; with CI=true that is a failure (test/support/privilege.ts).
+const suite = (name: string, testTimeout: number, parallel: boolean) => ({
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    testTimeout,
+    hookTimeout: testTimeout,
+    fileParallelism: parallel,
+  },
+});
+
+export default defineConfig({
+  test: {
+    reporters: ["default", ["json", { outputFile: "build/test-report.json" }]],
+    projects: [
+      suite("unit", 10_000, true),
+      suite("fuzz", 60_000, true),
+      suite("cluster", 30_000, true),
+      suite("cli", 60_000, true),
+      suite("hosts", 120_000, false),
+      suite("disk", 120_000, false),
+    ],
+  },
+});

@@ -1,0 +1,63 @@
+/**
+ * What this machine lets a test do. A suite that needs more than an ordinary
+ * user may do asks here: where something is missing it is skipped with one line
+ * that says what, and with CI=true it fails instead, so that a pipeline is never
+ * green because nothing ran.
+ */
+
+import { spawnSync } from "node:child_process";
+import { describe, it } from "vitest";
+
+interface Probe {
+  /** Does the thing itself, in namespaces that end with the shell: nothing is left behind. */
+  readonly script: string;
+  readonly asks: string;
+}
+
+const PROBES = {
+  hosts: {
+    script: `unshare --net --uts sh -c '
+      hostname probe && ip link add br0 type bridge && ip link add port0 type veth peer name eth0' &&
+      nsenter --version && setpriv --pdeathsig KILL true`,
+    asks: "network namespaces with a bridge (root, iproute2, util-linux)",
+  },
+  mounts: {
+    script: `unshare --mount sh -c 'mount -t tmpfs -o size=1m none /tmp && touch /tmp/probe'`,
+    asks: "mounts of its own (root)",
+  },
+  faults: {
+    script: `strace -f -o /dev/null -e inject=getppid:error=EIO true`,
+    asks: "strace with fault injection",
+  },
+} as const satisfies Record<string, Probe>;
+
+export type Need = keyof typeof PROBES;
+
+/** What of `needs` this machine does not offer, in words. */
+export function missing(needs: readonly Need[]): string[] {
+  return needs
+    .filter((need) => spawnSync("sh", ["-c", PROBES[need].script]).status !== 0)
+    .map((need) => PROBES[need].asks);
+}
+
+/**
+ * A `describe` for suites that need `needs`. Probes once, when the test file is
+ * loaded.
+ */
+export function suiteFor(needs: readonly Need[]): (title: string, body: () => void) => void {
+  const lacking = missing(needs);
+  if (lacking.length === 0) return (title, body) => void describe(title, body);
+  const reason = `this machine does not offer ${lacking.join(" or ")}`;
+  if (process.env["CI"] === "true") {
+    return (title) =>
+      void describe(title, () => {
+        it("can run on this machine", () => {
+          throw new Error(reason);
+        });
+      });
+  }
+  return (title, body) => {
+    process.stderr.write(`skipped: ${title}: ${reason}\n`);
+    describe.skip(title, body);
+  };
+}

@@ -19,6 +19,21 @@ export interface Clock {
   every(ms: number, run: () => void): Cancel;
 }
 
+// A timer of the platform counts 31 bits of milliseconds, 24 days, and fires at
+// once when asked for more.
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+function startTimer(ms: number, run: () => void, adjust: (timer: NodeJS.Timeout) => void = () => {}): Cancel {
+  let timer: NodeJS.Timeout;
+  const arm = (left: number) => {
+    const next = left > LONGEST_TIMER ? () => arm(left - LONGEST_TIMER) : run;
+    timer = setTimeout(next, Math.min(left, LONGEST_TIMER));
+    adjust(timer);
+  };
+  arm(ms);
+  return () => clearTimeout(timer);
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -29,21 +44,17 @@ export const systemClock: Clock = {
         return;
       }
       const stop = () => {
-        clearTimeout(timer);
+        cancel();
         reject(signal?.reason);
       };
-      const timer = setTimeout(() => {
+      const cancel = startTimer(ms, () => {
         signal?.removeEventListener("abort", stop);
         resolve();
-      }, ms);
+      });
       signal?.addEventListener("abort", stop, { once: true });
     });
   },
-  after(ms, run) {
-    const timer = setTimeout(run, ms);
-    timer.unref();
-    return () => clearTimeout(timer);
-  },
+  after: (ms, run) => startTimer(ms, run, (timer) => timer.unref()),
   every(ms, run) {
     const timer = setInterval(run, ms);
     timer.unref();

@@ -6,7 +6,7 @@
  * against this table by a test.
  */
 
-import { formatSize, safe } from "./text.ts";
+import { cut, formatSize, MAX_SHOWN, safe } from "./text.ts";
 
 interface ErrorKind {
   /** Exit status of the program that ends with this error. */
@@ -96,7 +96,7 @@ export const ERRORS = {
   E_IDENTITY: {
     exit: 8,
     ...local,
-    sentence: "{peer} answered with another key than the one it was paired with[ (expected {expected}, got {got})]",
+    sentence: "{peer} answered with another key than the one known for it[ (expected {expected}, got {got})]",
     hint: "someone may be posing as it; if the device was set up anew, unpair it and pair again",
   },
 
@@ -128,14 +128,17 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** What an error says of its case. Numbers named in SIZES are bytes. */
+/**
+ * What an error says of its case. Numbers named in SIZES are bytes. A `text`
+ * reaches the peer when the code does: it holds no path of ours.
+ */
 export type Details = Readonly<Record<string, string | number>>;
 
 const SIZES = new Set(["needs", "has"]);
 
 // Details that may cross a socket to a peer or come from one. `peer` and `path`
 // are not among them: each side knows the other's name itself, and a path of
-// ours is nobody else's business (a source's name is sent as `name`).
+// ours is nobody else's business: only its last part crosses, as `name`.
 const WIRE_DETAILS = new Set(["text", "name", "needs", "has"]);
 
 export class LanxferError extends Error {
@@ -159,15 +162,17 @@ export class LanxferError extends Error {
   }
 }
 
+// For what we were not told.
+const STAND_INS: Readonly<Record<string, string>> = { peer: "the peer", path: "the source" };
+
 /** Fills the sentence of `code`. Every detail is made safe for a terminal. */
 export function sentence(code: ErrorCode, details: Details): string {
   const show = (name: string): string | undefined => {
     const value = Object.hasOwn(details, name) ? details[name] : undefined;
-    if (value === undefined) return undefined;
+    if (value === undefined) return name === "path" ? show("name") : undefined; // a peer's path is told as a name
     return typeof value === "number" && SIZES.has(name) ? formatSize(value) : safe(String(value));
   };
-  const fill = (text: string) =>
-    text.replace(/\{(\w+)\}/g, (_, name: string) => show(name) ?? (name === "peer" ? "the peer" : "?"));
+  const fill = (text: string) => text.replace(/\{(\w+)\}/g, (_, name: string) => show(name) ?? STAND_INS[name] ?? "?");
   return fill(
     (ERRORS[code] as ErrorKind).sentence.replace(/\[([^\]]*)\]/g, (_, part: string) =>
       [...part.matchAll(/\{(\w+)\}/g)].every(([, name]) => show(name ?? "") !== undefined) ? part : "",
@@ -178,35 +183,42 @@ export function sentence(code: ErrorCode, details: Details): string {
 /** Any thrown value as a LanxferError; what we did not foresee is E_INTERNAL and keeps its cause. */
 export function toLanxferError(error: unknown): LanxferError {
   if (error instanceof LanxferError) return error;
-  const text = error instanceof Error ? error.message : String(error);
+  // String() of an object runs its code, which may throw in turn.
+  const text = error instanceof Error ? error.message : Object(error) === error ? typeof error : String(error);
   return new LanxferError("E_INTERNAL", { text }, { cause: error });
 }
 
 /** An error as it is told to a peer: a code it may know and the details it may see. */
 export interface WireError {
   readonly code: string;
-  readonly details?: Record<string, string | number>;
+  readonly details?: Readonly<Record<string, string | number>> | undefined;
 }
 
 export function toWire(error: LanxferError): WireError {
   if (!error.kind.wire) return { code: "E_INTERNAL" };
-  const details: Record<string, string | number> = {};
-  for (const [name, value] of Object.entries(error.details)) {
-    if (WIRE_DETAILS.has(name)) details[name] = typeof value === "string" ? value.slice(0, 256) : value;
-  }
+  const [name] = /[^/]+(?=\/*$)/.exec(String(error.details["path"] ?? "")) ?? [];
+  const details = onTheWire(name === undefined ? error.details : { name, ...error.details });
   return Object.keys(details).length > 0 ? { code: error.code, details } : { code: error.code };
 }
 
 /** What a peer told us. Unknown codes, and codes that are not a peer's to say, become E_PEER. */
 export function fromWire(wire: WireError, peer: string): LanxferError {
-  const details: Record<string, string | number> = {};
-  for (const [name, value] of Object.entries(wire.details ?? {})) {
-    if (!WIRE_DETAILS.has(name)) continue;
-    details[name] = typeof value === "string" ? value.slice(0, 256) : value;
+  const known = Object.hasOwn(ERRORS, wire.code) ? (wire.code as ErrorCode) : undefined; // an own key of the table
+  if (known !== undefined && ERRORS[known].wire) {
+    return new LanxferError(known, { ...onTheWire(wire.details ?? {}), peer });
   }
-  const known = Object.hasOwn(ERRORS, wire.code) ? (wire.code as ErrorCode) : undefined;
-  if (known !== undefined && ERRORS[known].wire) return new LanxferError(known, { ...details, peer });
-  return new LanxferError("E_PEER", { text: wire.code, peer });
+  return new LanxferError("E_PEER", { text: cut(wire.code, MAX_SHOWN), peer });
+}
+
+/** The details that may cross, in either direction. A peer's are not trusted to have their types. */
+function onTheWire(details: Readonly<Record<string, unknown>>): Record<string, string | number> {
+  const kept: Record<string, string | number> = {};
+  for (const [name, value] of Object.entries(details)) {
+    if (!WIRE_DETAILS.has(name)) continue;
+    if (typeof value === "string") kept[name] = cut(value, MAX_SHOWN);
+    else if (typeof value === "number") kept[name] = value;
+  }
+  return kept;
 }
 
 /** The `code` of a system error (`ENOSPC`, …), `undefined` for anything else. */

@@ -1,5 +1,6 @@
 /** Identifiers: how a device and a transfer are named on the wire, on disk and on a screen. */
 
+import { invariant } from "./assert.ts";
 import { LanxferError } from "./errors.ts";
 
 declare const brand: unique symbol;
@@ -57,6 +58,7 @@ export function base32Decode(text: string): Uint8Array | undefined {
 
 /** The id of the key with this SHA-256. */
 export function deviceIdFromHash(sha256: Uint8Array): DeviceId {
+  invariant(sha256.length === 32, "a device id is made of 32 bytes");
   return base32Encode(sha256) as DeviceId; // 32 bytes always encode to the pattern
 }
 
@@ -84,7 +86,9 @@ export function shortId(id: DeviceId): string {
 
 /** The 32 bytes behind an id. */
 export function deviceIdBytes(id: DeviceId): Uint8Array {
-  return base32Decode(id) ?? new Uint8Array(32);
+  const bytes = base32Decode(id);
+  invariant(bytes !== undefined, "a device id is base32");
+  return bytes;
 }
 
 /** Strict: for what comes from the network. */
@@ -94,5 +98,6 @@ export function isTransferId(text: unknown): text is TransferId {
 
 /** Makes an id of 10 random bytes that the caller provides. */
 export function transferIdFrom(random: Uint8Array): TransferId {
+  invariant(random.length >= 10, "a transfer id is made of 10 bytes");
   return base32Encode(random.subarray(0, 10)) as TransferId; // 10 bytes always encode to the pattern
 }

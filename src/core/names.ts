@@ -8,6 +8,7 @@
  */
 
 import { LanxferError } from "./errors.ts";
+import { cutToBytes } from "./text.ts";
 
 /** Longest file name on every file system we meet, in bytes of UTF-8. */
 export const MAX_NAME_BYTES = 255;
@@ -19,9 +20,12 @@ export const MAX_WIRE_NAME_BYTES = 4096;
 // that make `exe.gpj` read as `jpg.exe`. Joiners stay: emoji need them.
 const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
+// Nothing that a person could see or click on.
+const BLANK = /^[\s\p{Default_Ignorable_Code_Point}]*$/u;
+
 // What FAT, exFAT and SMB cannot hold.
 const NOT_PORTABLE = /[<>:"|?*]/g;
-const DEVICE_NAME = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)/i;
+const DEVICE_NAME = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(\.|$)/i;
 
 /** Throws E_NAME for a component that no honest sender sends. */
 export function checkName(raw: string): void {
@@ -50,16 +54,17 @@ export function checkName(raw: string): void {
  */
 export function localName(raw: string, top: boolean): string {
   checkName(raw);
-  let name = raw.replace(UNPRINTABLE, "_").replaceAll("\\", "_");
-  if (top && name.trim() === "") name = "untitled";
-  if (top && name.startsWith(".")) name = `_${name}`;
-  return shorten(name, "", MAX_NAME_BYTES);
+  const name = shorten(raw.replace(UNPRINTABLE, "_").replaceAll("\\", "_"));
+  if (!top) return name;
+  if (BLANK.test(name)) return "untitled";
+  return name.startsWith(".") ? shorten(`_${name}`) : name;
 }
 
 /** A name for file systems that refuse some characters (FAT, exFAT, SMB). Idempotent. */
 export function portableName(name: string): string {
-  const kept = name.replace(NOT_PORTABLE, "_").replace(/[. ]+$/, (tail) => "_".repeat(tail.length));
-  return DEVICE_NAME.test(kept) ? shorten(`_${kept}`, "", MAX_NAME_BYTES) : kept;
+  const kept = name.replace(NOT_PORTABLE, "_");
+  const free = DEVICE_NAME.test(kept) ? shorten(`_${kept}`) : kept;
+  return free.replace(/[. ]+$/, (tail) => "_".repeat(tail.length)); // last: shortening can bare a dot
 }
 
 /**
@@ -68,34 +73,25 @@ export function portableName(name: string): string {
  * extension; `.tar.gz` and its like stay together.
  */
 export function numberedName(name: string, n: number, folder: boolean): string {
-  return n === 0 ? name : shorten(name, ` (${n})`, MAX_NAME_BYTES, folder);
+  return n === 0 ? name : shorten(name, ` (${n})`, folder);
 }
 
-/** Puts `insert` before the extension and cuts the stem, on a code point, to fit `max` bytes. */
-function shorten(name: string, insert: string, max: number, folder = false): string {
+/** Puts `insert` before the extension and cuts the stem so that all of it fits. */
+function shorten(name: string, insert = "", folder = false): string {
   const extension = folder ? "" : extensionOf(name);
   const stem = name.slice(0, name.length - extension.length);
-  const room = max - Buffer.byteLength(insert) - Buffer.byteLength(extension);
+  const room = MAX_NAME_BYTES - Buffer.byteLength(insert) - Buffer.byteLength(extension);
   return cutToBytes(stem, room) + insert + extension;
 }
 
-/** `.ext`, `.tar.gz` or nothing. A leading dot is not an extension, nor is anything over 16 bytes. */
+/**
+ * `.ext`, `.tar.gz` or nothing. What follows a leading dot is not an extension,
+ * also behind our own underscore (`_.bashrc`), nor is anything over 16 bytes.
+ */
 function extensionOf(name: string): string {
-  const match = /^.+?((?:\.tar)?\.[^. ]+)$/su.exec(name);
+  const match = /^(?!_?\.[^.]*$).+?((?:\.tar)?\.[^. ]+)$/su.exec(name);
   const extension = match?.[1] ?? "";
   const last = extension.slice(extension.lastIndexOf("."));
   const fits = Buffer.byteLength(extension) <= 16;
   return fits ? extension : Buffer.byteLength(last) <= 16 ? last : "";
-}
-
-function cutToBytes(text: string, max: number): string {
-  if (Buffer.byteLength(text) <= max) return text;
-  let bytes = 0;
-  let end = 0;
-  for (const char of text) {
-    bytes += Buffer.byteLength(char);
-    if (bytes > max) break;
-    end += char.length;
-  }
-  return text.slice(0, end);
 }

@@ -13,11 +13,29 @@ export const MAX_SHOWN = 256;
  * direction becomes a visible escape; what is longer than `max` is cut.
  */
 export function safe(text: string, max: number = MAX_SHOWN): string {
-  const cut = text.length > max ? `${text.slice(0, max - 1)}…` : text;
-  return cut.replace(UNSAFE, (char) => {
+  const shown = text.length > max ? `${cut(text, max - 1)}…` : text;
+  return shown.replace(UNSAFE, (char) => {
     const code = char.codePointAt(0) ?? 0;
     return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`;
   });
+}
+
+/** The start of `text`, at most `max` UTF-16 units, never with half of a surrogate pair at its end. */
+export function cut(text: string, max: number): string {
+  return text.length <= max ? text : text.slice(0, max).replace(/[\ud800-\udbff]$/, "");
+}
+
+/** The start of `text`, at most `max` bytes of UTF-8, cut between code points. */
+export function cutToBytes(text: string, max: number): string {
+  if (Buffer.byteLength(text) <= max) return text;
+  let bytes = 0;
+  let end = 0;
+  for (const char of text) {
+    bytes += Buffer.byteLength(char);
+    if (bytes > max) break;
+    end += char.length;
+  }
+  return text.slice(0, end);
 }
 
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"] as const;

@@ -195,6 +195,8 @@ export interface WireError {
 }
 
 export function toWire(error: LanxferError): WireError {
+  // What we call cancelled is, to the other end, cancelled by us.
+  if (error.code === "E_CANCELLED") return { code: "E_CANCELLED_BY_PEER" };
   if (!error.kind.wire) return { code: "E_INTERNAL" };
   const [name] = /[^/]+(?=\/*$)/.exec(String(error.details["path"] ?? "")) ?? [];
   const details = onTheWire(name === undefined ? error.details : { name, ...error.details });
@@ -223,7 +225,7 @@ function onTheWire(details: Readonly<Record<string, unknown>>): Record<string, s
 
 /** The `code` of a system error (`ENOSPC`, …), `undefined` for anything else. */
 export function systemCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  if (!(error instanceof Error) || error instanceof LanxferError || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;
 }
 

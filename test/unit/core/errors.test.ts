@@ -91,6 +91,7 @@ describe("any thrown value", () => {
 
   it("gives the code of a system error and nothing else", () => {
     expect(systemCode(Object.assign(new Error("x"), { code: "ENOSPC" }))).toBe("ENOSPC");
+    expect(systemCode(new LanxferError("E_CANCELLED"))).toBeUndefined();
     for (const other of [new Error("x"), Object.assign(new Error("x"), { code: 5 }), { code: "ENOSPC" }, null]) {
       expect(systemCode(other)).toBeUndefined();
     }

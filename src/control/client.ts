@@ -25,7 +25,7 @@ const MAX_ANSWER = 256 * 1024 * 1024; // a history of 10,000 large transfers sta
 interface CallInput {
   readonly json?: unknown;
   readonly param?: Readonly<Record<string, string>>;
-  readonly query?: Readonly<Record<string, string | undefined>>;
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
 }
 
 export class ControlClient {
@@ -112,7 +112,8 @@ export class ControlClient {
 function target(path: string, input: CallInput): string {
   const filled = path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(input.param?.[name] ?? ""));
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(input.query ?? {})) if (value !== undefined) query.set(name, value);
+  for (const [name, value] of Object.entries(input.query ?? {}))
+    if (value !== undefined) query.set(name, String(value));
   return query.size > 0 ? `${filled}?${query}` : filled;
 }
 

@@ -1,0 +1,140 @@
+/** What each route of the control API does: looks up, calls the part that knows, shows the result. */
+
+import { stat, statfs } from "node:fs/promises";
+import type { ControlHandlers } from "../control/api.ts";
+import type { InboxView, SettingView, StatusView } from "../control/schema.ts";
+import { LanxferError, toLanxferError } from "../core/errors.ts";
+import { formatDeviceId, shortId } from "../core/ids.ts";
+import { VERSION } from "../core/version.ts";
+import { resolve } from "../discovery/resolve.ts";
+import type { Peer } from "../discovery/types.ts";
+import type { Device } from "../identity/trust-file.ts";
+import type { DaemonDeps } from "./deps.ts";
+import { SETTINGS, type SettingName } from "./host/settings.ts";
+import type { Parts } from "./parts.ts";
+import { deviceView, peerView } from "./views.ts";
+
+/** Arrivals that `inbox` looks back at. */
+const INBOX_LOOKBACK = 1_000;
+
+export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers {
+  const { clock, config, host, log } = deps;
+  const { key, trust, discovery, transfers, offers, outgoing, pairing, reach, events, history, listening } = parts;
+  const startedAt = new Date(clock.now()).toISOString();
+
+  const identity = () => ({
+    id: key.id,
+    short: shortId(key.id),
+    formatted: formatDeviceId(key.id),
+    name: config.get("name"),
+  });
+  const device = (target: string): Device => {
+    const peersDoNotCount: readonly Peer[] = [];
+    const paired = trust.list();
+    const unknown = new LanxferError("E_NO_DEVICE", { name: target });
+    try {
+      const found = trust.get(resolve(target, paired, peersDoNotCount).id);
+      if (found !== undefined) return found;
+    } catch (error) {
+      if (toLanxferError(error).code !== "E_NO_PEER") throw error;
+    }
+    throw unknown;
+  };
+  const setting = (name: SettingName): SettingView => {
+    const { description, live } = SETTINGS[name];
+    const note = live ? description : `${description} (from the next start of lanxferd)`;
+    return { name, value: config.get(name), source: config.source(name), description: note };
+  };
+  const changed = (name: SettingName): SettingView => {
+    if (name === "log.level") log.setLevel(config.get(name));
+    return setting(name);
+  };
+
+  return {
+    identity,
+    async status(): Promise<StatusView> {
+      return {
+        version: VERSION,
+        node: host.node,
+        pid: host.pid,
+        startedAt,
+        ...identity(),
+        port: listening.port,
+        inbox: await inboxState(config.get("inbox")),
+        paths: { config: config.path, state: host.places.state, socket: host.places.socket },
+        interfaces: discovery.interfaces().map((each) => ({ ...each })),
+        peers: discovery.peers().length,
+        devices: trust.list().length,
+        running: transfers.running().length,
+        offers: offers.list().length,
+        refused: Object.fromEntries(parts.refusals),
+      };
+    },
+
+    async peers() {
+      await discovery.refresh();
+      return discovery.peers().map((peer) => peerView(peer, trust.get(peer.id)));
+    },
+    addPeer: ({ name, host: address, port }) => reach.add(name, { host: address, port }),
+    removePeer: (name) => reach.remove(name),
+
+    async send(request) {
+      const target = resolve(request.peer, trust.list(), discovery.peers());
+      const recipient = trust.get(target.id);
+      if (recipient === undefined) throw new LanxferError("E_NOT_PAIRED", { peer: target.name });
+      return outgoing.start({ id: recipient.id, name: recipient.name }, request);
+    },
+    transfers: (all) => transfers.list(all),
+    transfer: (id) => transfers.find(id).view,
+    cancel(id) {
+      const record = transfers.find(id);
+      record.cancel(new LanxferError("E_CANCELLED"));
+      return record.view;
+    },
+
+    offers: () => offers.list(),
+    acceptOffer: (id) => offers.answer(id, true),
+    declineOffer: (id) => offers.answer(id, false),
+
+    devices: () => trust.list().map(deviceView),
+    async changeDevice(target, { name, policy }) {
+      const { id } = device(target);
+      if (name !== undefined) await trust.rename(id, name);
+      if (policy !== undefined) await trust.setPolicy(id, policy);
+      return deviceView(device(id));
+    },
+    unpair: async (target) => deviceView(await trust.unpair(device(target).id)),
+    invite: ({ ttl, address }) => pairing.invite(ttl, address),
+    redeem: async ({ invite }) => deviceView(await pairing.redeem(invite)),
+
+    async inbox() {
+      const arrived = await history.read(INBOX_LOOKBACK, (line) => line.direction === "in" && line.result === "done");
+      const items = arrived.flatMap((line) =>
+        line.items.map(async ({ path, type }): Promise<InboxView | undefined> => {
+          if (path === null) return undefined;
+          const stats = await stat(path).catch(() => undefined);
+          if (stats === undefined) return undefined;
+          const bytes = stats.isFile() ? stats.size : null;
+          return { path, name: path.slice(path.lastIndexOf("/") + 1), type, bytes, from: line.peer, at: line.at };
+        }),
+      );
+      return (await Promise.all(items)).filter((item) => item !== undefined);
+    },
+    history: (limit) => history.read(limit),
+
+    settings: () => (Object.keys(SETTINGS) as SettingName[]).map(setting), // the record's own keys
+    changeSetting: async (name, value) => changed(config.set(name, value)),
+    unsetSetting: async (name) => changed(config.unset(name)),
+
+    events: (signal) => events.watch(signal),
+  };
+}
+
+async function inboxState(path: string): Promise<StatusView["inbox"]> {
+  try {
+    const { bavail, bsize } = await statfs(path);
+    return { path, free: bavail * bsize, problem: null };
+  } catch (error) {
+    return { path, free: null, problem: error instanceof Error ? error.message : String(error) };
+  }
+}

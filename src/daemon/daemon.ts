@@ -1,0 +1,183 @@
+/**
+ * A daemon: brings its parts up in an order in which each finds what it needs,
+ * and takes them down in the reverse one.
+ */
+
+import { mkdir, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { createControlApi } from "../control/api.ts";
+import { LanxferError, systemCode, toLanxferError } from "../core/errors.ts";
+import { shortId } from "../core/ids.ts";
+import { VERSION } from "../core/version.ts";
+import type { PeerEvent } from "../discovery/types.ts";
+import type { TrustEvent } from "../identity/trust-store.ts";
+import type { Link } from "../transfer/link.ts";
+import { listen } from "../transfer/listen.ts";
+import { sweepStaging } from "../transfer/staging.ts";
+import { ALPN_PAIR } from "../transfer/wire.ts";
+import { createHandlers } from "./control-handlers.ts";
+import { serveControl } from "./control-server.ts";
+import type { DaemonDeps } from "./deps.ts";
+import { assemble, loadState, type Parts } from "./parts.ts";
+import { peerView } from "./views.ts";
+
+/** How long running transfers may go on after a stop was asked for (milliseconds). */
+const DRAIN_MS = 5_000;
+
+export interface Daemon {
+  readonly port: number;
+  /** Ends everything in order; running transfers get up to 5 s. All steps run, then it rejects if one failed. Idempotent. */
+  close(): Promise<void>;
+}
+
+type Step = () => Promise<void> | void;
+
+/** Resolves when the daemon is ready. Rejects, with everything taken down again, when it cannot be. */
+export async function createDaemon(deps: DaemonDeps): Promise<Daemon> {
+  const down: Step[] = [];
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= runAll(down.reverse());
+    return closing;
+  };
+  try {
+    return { port: await bringUp(deps, down), close };
+  } catch (error) {
+    await close().catch((failure) => deps.log.error({ err: failure }, "clean-up after a failed start"));
+    throw error;
+  }
+}
+
+async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
+  const { clock, log, config, host } = deps;
+  const state = await loadState(deps);
+  down.push(() => state.history.close());
+  const parts = assemble(deps, state);
+
+  // The control socket first: it is the claim to be the only daemon of this user.
+  const handlers = createHandlers(deps, parts);
+  const onInternalError = (error: unknown) => log.error({ err: error }, "control request failed");
+  const control = await serveControl(
+    host.places.socket,
+    host.uid,
+    createControlApi(handlers, { version: VERSION, onInternalError }),
+  );
+  down.push(() => control.close());
+
+  for (const name of config.unknown()) log.warn({ setting: name }, "unknown setting ignored");
+  await prepareInbox(config.get("inbox"), config.source("inbox") === "default");
+  const swept = await sweepStaging(config.get("inbox"), state.key.id);
+  if (swept > 0) log.info({ transfers: swept }, "removed what an earlier run left in staging");
+
+  const wanted = config.get("port");
+  const listener = await listen({
+    port: wanted,
+    credentials: state.key,
+    aes: host.aes,
+    clock,
+    allocate: parts.memory.allocate,
+    onLink: (link) => route(parts, link),
+    onRefused: (reason, address) => {
+      parts.refused(reason);
+      log.debug({ reason, address }, "connection refused");
+    },
+  });
+  down.push(() => listener.close());
+  parts.listening.port = listener.port;
+  if (listener.port !== wanted) log.warn({ wanted, port: listener.port }, "port taken, using another one");
+
+  down.push(() => drain(deps, parts));
+  down.push(watch(deps, parts));
+  down.push(() => parts.discovery.close());
+  await parts.discovery.start({ id: state.key.id, name: config.get("name"), port: listener.port });
+  parts.reach.remind();
+  down.push(() => listener.stop());
+
+  const { id } = state.key;
+  log.info(
+    { id, name: config.get("name"), port: listener.port, inbox: config.get("inbox"), version: VERSION },
+    "ready",
+  );
+  return listener.port;
+}
+
+function route(parts: Parts, link: Link): void {
+  if (link.alpn === ALPN_PAIR) parts.pairing.serve(link);
+  else parts.incoming.serve(link);
+}
+
+/** Passes on what discovery and trust have to tell. Returns how to stop that. */
+function watch({ log }: DaemonDeps, parts: Parts): Step {
+  const { discovery, trust, events, incoming, outgoing, reach } = parts;
+  const onPeer = ({ change, peer }: PeerEvent) => {
+    log.debug({ peer: shortId(peer.id), change }, "peer");
+    events.publish({ type: "peer", change, peer: peerView(peer, trust.get(peer.id)) });
+  };
+  const onTrust = ({ change, device }: TrustEvent) => {
+    log.info({ device: device.id, change, policy: device.policy }, "paired devices changed");
+    const peer = discovery.peers().find(({ id }) => id === device.id);
+    if (peer !== undefined) {
+      events.publish({ type: "peer", change: "changed", peer: peerView(peer, trust.get(peer.id)) });
+    }
+    // Trust that is taken back ends at once what it had allowed.
+    if (change !== "unpaired" && device.policy !== "block") return;
+    const reason = new LanxferError("E_NOT_PAIRED");
+    const over = [incoming.cancelAll(reason, device.id)];
+    if (change === "unpaired") over.push(outgoing.cancelAll(reason, device.id), reach.forget(device.id));
+    Promise.all(over).catch((error) => log.error({ err: error }, "device not fully let go"));
+  };
+  const unsubscribe = [discovery.subscribe(onPeer), trust.subscribe(onTrust)];
+  return () => {
+    for (const stop of unsubscribe) stop();
+  };
+}
+
+/** Lets running transfers finish for a while, then ends them with a reason for the other side. */
+async function drain({ clock, log }: DaemonDeps, { incoming, outgoing, pairing, transfers }: Parts): Promise<void> {
+  const running = transfers.running().length;
+  if (running > 0) {
+    log.info({ running }, "waiting for running transfers");
+    const waited = new AbortController();
+    const idle = Promise.all([incoming.idle(), outgoing.idle()]).finally(() => waited.abort());
+    await Promise.race([idle, clock.sleep(DRAIN_MS, waited.signal).catch(() => {})]);
+  }
+  const reason = new LanxferError("E_STOPPING", { peer: "this device" });
+  await Promise.all([incoming.cancelAll(reason), outgoing.cancelAll(reason), pairing.close()]);
+}
+
+/**
+ * The inbox has to be a directory when the daemon starts. Only the default one
+ * is made with its parents: a missing parent of another one may be a disk that
+ * is not mounted.
+ */
+async function prepareInbox(path: string, isDefault: boolean): Promise<void> {
+  try {
+    if (!isDefault) await stat(dirname(path));
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    if (!(await stat(path)).isDirectory())
+      throw new LanxferError("E_INBOX_LOCAL", { path, text: "it is not a directory" });
+  } catch (error) {
+    if (error instanceof LanxferError) throw error;
+    const code = systemCode(error);
+    const text =
+      code === "ENOENT"
+        ? "the folder around it does not exist"
+        : code === "EEXIST"
+          ? "it is not a directory"
+          : (code ?? String(error));
+    throw new LanxferError("E_INBOX_LOCAL", { path, text }, { cause: error });
+  }
+}
+
+/** Runs every step, also after one has failed; then throws the first failure. */
+async function runAll(steps: readonly Step[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw toLanxferError(failures[0]);
+}

@@ -1,0 +1,140 @@
+/**
+ * Where settings come from: defaults, then the file, then the environment, then
+ * flags. The only importer of conf, which keeps the file: written whole and
+ * moved into place, readable by its owner only.
+ */
+
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import Conf from "conf";
+import { LanxferError, systemCode } from "../../core/errors.ts";
+import {
+  defaultSettings,
+  fromText,
+  isSettingName,
+  SETTINGS,
+  type SettingName,
+  type Settings,
+  variableOf,
+} from "./settings.ts";
+
+export type SettingSource = "default" | "file" | "environment" | "flag";
+
+export interface Config {
+  readonly path: string;
+  get<N extends SettingName>(name: N): Settings[N];
+  source(name: SettingName): SettingSource;
+  /** Names in the file that mean nothing to this version. They are kept. */
+  unknown(): readonly string[];
+  /** Writes to the file. Throws E_SETTING for an unknown name or a bad value. */
+  set(name: string, value: unknown): SettingName;
+  /** Goes back to the default. Throws E_SETTING for an unknown name. */
+  unset(name: string): SettingName;
+}
+
+export interface ConfigOptions {
+  readonly directory: string;
+  readonly home: string;
+  readonly hostname: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Settings given on the command line, as text. */
+  readonly flags: Readonly<Partial<Record<SettingName, string>>>;
+}
+
+const NAMES = Object.keys(SETTINGS) as SettingName[]; // the record's own keys
+
+/** Throws E_CONFIG for a file that is not JSON or holds a bad value, E_SETTING for a bad variable or flag. */
+export async function openConfig(options: ConfigOptions): Promise<Config> {
+  const path = join(options.directory, "config.json");
+  await mkdir(options.directory, { recursive: true, mode: 0o700 });
+  const file = openFile(options.directory, path);
+  const defaults = defaultSettings(options.home, options.hostname);
+
+  const fixed = new Map<SettingName, { readonly value: unknown; readonly source: SettingSource }>();
+  for (const name of NAMES) {
+    const variable = options.env[variableOf(name)];
+    const flag = options.flags[name];
+    if (variable !== undefined)
+      fixed.set(name, {
+        value: checked(name, fromText(variable, defaults[name]), variableOf(name)),
+        source: "environment",
+      });
+    if (flag !== undefined)
+      fixed.set(name, { value: checked(name, fromText(flag, defaults[name]), name), source: "flag" });
+    if (file.has(name)) {
+      const problem = problemOf(name, file.get(name));
+      if (problem !== undefined) throw new LanxferError("E_CONFIG", { path, text: `${name}: ${problem}` });
+    }
+  }
+
+  const known = (name: string): SettingName => {
+    if (!isSettingName(name)) throw new LanxferError("E_SETTING", { name, text: "there is no such setting" });
+    return name;
+  };
+  return {
+    path,
+    get: <N extends SettingName>(name: N) => {
+      const value = fixed.get(name)?.value ?? file.get(name) ?? defaults[name];
+      return value as Settings[N]; // each source was checked against the setting's schema
+    },
+    source: (name) => fixed.get(name)?.source ?? (file.has(name) ? "file" : "default"),
+    unknown: () => leaves(file.store).filter((name) => !isSettingName(name)),
+    set(name, value) {
+      const setting = known(name);
+      const given = typeof value === "string" ? fromText(value, defaults[setting]) : value;
+      write(path, () => file.set(setting, checked(setting, given, name)));
+      return setting;
+    },
+    unset(name) {
+      const setting = known(name);
+      write(path, () => file.delete(setting));
+      return setting;
+    },
+  };
+}
+
+function openFile(directory: string, path: string): Conf<Record<string, unknown>> {
+  try {
+    return new Conf({
+      cwd: directory,
+      configName: "config",
+      projectName: "lanxfer",
+      projectSuffix: "",
+      configFileMode: 0o600,
+      clearInvalidConfig: false,
+    });
+  } catch (error) {
+    const code = systemCode(error);
+    const text = error instanceof SyntaxError ? "not valid JSON" : (code ?? String(error));
+    throw new LanxferError("E_CONFIG", { path, text }, { cause: error });
+  }
+}
+
+function write(path: string, act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof LanxferError) throw error;
+    throw new LanxferError("E_CONFIG", { path, text: systemCode(error) ?? String(error) }, { cause: error });
+  }
+}
+
+function problemOf(name: SettingName, value: unknown): string | undefined {
+  const parsed = SETTINGS[name].schema.safeParse(value);
+  return parsed.success ? undefined : (parsed.error.issues[0]?.message ?? "not understood");
+}
+
+function checked(name: SettingName, value: unknown, shown: string): unknown {
+  const problem = problemOf(name, value);
+  if (problem !== undefined) throw new LanxferError("E_SETTING", { name: shown, text: problem });
+  return value;
+}
+
+/** The dotted names of what an object holds; an array is one value. */
+function leaves(store: Readonly<Record<string, unknown>>, prefix = ""): string[] {
+  return Object.entries(store).flatMap(([key, value]) =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? leaves(value as Record<string, unknown>, `${prefix}${key}.`) // a plain object: it came from JSON
+      : [`${prefix}${key}`],
+  );
+}

@@ -1,0 +1,48 @@
+/** What the process and the machine say of themselves. One of the few places that ask. */
+
+import { lstatSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { homedir, hostname } from "node:os";
+import { type Places, places } from "../../core/places.ts";
+
+export interface HostFacts {
+  readonly places: Places;
+  readonly home: string;
+  readonly hostname: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly uid: number;
+  readonly umask: number;
+  /** The CPU has instructions for AES. */
+  readonly aes: boolean;
+  readonly pid: number;
+  readonly node: string;
+}
+
+/** Throws E_USAGE or E_SOCKET for environment variables that cannot be used. */
+export async function readHost(): Promise<HostFacts> {
+  const uid = process.getuid?.() ?? 0;
+  const home = homedir();
+  return {
+    places: places(process.env, { platform: process.platform, uid, home, ownsDirectory: (path) => owns(path, uid) }),
+    home,
+    hostname: hostname(),
+    env: process.env,
+    uid,
+    umask: process.umask(),
+    aes: await hasAes(),
+    pid: process.pid,
+    node: process.version,
+  };
+}
+
+function owns(path: string, uid: number): boolean {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats?.isDirectory() === true && stats.uid === uid;
+}
+
+/** Linux lists the CPU's features; every Mac that runs a supported Node has AES. */
+async function hasAes(): Promise<boolean> {
+  if (process.platform !== "linux") return true;
+  const info = await readFile("/proc/cpuinfo", "utf8").catch(() => "");
+  return /^(?:flags|Features)\s*:.*\baes\b/m.test(info);
+}

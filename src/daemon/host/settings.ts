@@ -1,0 +1,100 @@
+/** The settings: their names, meanings, bounds and defaults. Where they are kept is config.ts. */
+
+import { z } from "zod";
+import { LOG_LEVELS } from "./log.ts";
+
+const deviceName = z
+  .string()
+  .refine((name) => name.trim() !== "" && name.isWellFormed() && !/\p{Cc}/u.test(name), "must be printable text")
+  .refine((name) => Buffer.byteLength(name) <= 63, "must be at most 63 bytes of UTF-8");
+const bytes = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const names = z.array(z.string().min(1).max(64)).max(64);
+const absolutePath = z.string().max(4096).startsWith("/", "must be an absolute path");
+
+export interface Settings {
+  readonly name: string;
+  readonly port: number;
+  readonly inbox: string;
+  readonly "interfaces.include": readonly string[];
+  readonly "interfaces.exclude": readonly string[];
+  readonly "limits.reserve": number;
+  readonly "limits.transfer": number;
+  readonly "limits.entries": number;
+  readonly "limits.parallel": number;
+  readonly "log.level": (typeof LOG_LEVELS)[number];
+}
+
+export type SettingName = keyof Settings;
+
+interface Setting {
+  readonly schema: z.ZodType;
+  readonly description: string;
+  /** Takes effect at once, not only at the next start. */
+  readonly live: boolean;
+}
+
+export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
+  name: { schema: deviceName, live: false, description: "how this device is called on the network" },
+  port: {
+    schema: z.number().int().min(1).max(65_535),
+    live: false,
+    description: "TCP port; when it is taken, another one is used",
+  },
+  inbox: { schema: absolutePath, live: false, description: "folder in which received files appear" },
+  "interfaces.include": {
+    schema: names,
+    live: false,
+    description: "network interfaces to use although they look virtual",
+  },
+  "interfaces.exclude": { schema: names, live: false, description: "network interfaces not to use" },
+  "limits.reserve": { schema: bytes, live: true, description: "bytes of the inbox's disk that no transfer may use" },
+  "limits.transfer": {
+    schema: bytes,
+    live: true,
+    description: "largest transfer that is taken, in bytes; 0 for no limit",
+  },
+  "limits.entries": { schema: bytes, live: true, description: "most files and folders that one transfer may have" },
+  "limits.parallel": {
+    schema: z.number().int().min(1).max(1024),
+    live: true,
+    description: "transfers received at the same time",
+  },
+  "log.level": { schema: z.enum(LOG_LEVELS), live: true, description: "trace, debug, info, warn, error or silent" },
+};
+
+export function isSettingName(name: string): name is SettingName {
+  return Object.hasOwn(SETTINGS, name);
+}
+
+export function defaultSettings(home: string, hostname: string): Settings {
+  return {
+    name: defaultName(hostname),
+    port: 25_726,
+    inbox: `${home}/LanInbox`,
+    "interfaces.include": [],
+    "interfaces.exclude": [],
+    "limits.reserve": 256_000_000,
+    "limits.transfer": 0,
+    "limits.entries": 1_000_000,
+    "limits.parallel": 64,
+    "log.level": "info",
+  };
+}
+
+/** The first label of the host name, where that is a name that may be announced. */
+function defaultName(hostname: string): string {
+  const label = hostname.split(".")[0] ?? "";
+  return deviceName.safeParse(label).success ? label : "lanxfer";
+}
+
+/** The environment variable of a setting: `limits.reserve` is LANXFER_LIMITS_RESERVE. */
+export function variableOf(name: SettingName): string {
+  return `LANXFER_${name.toUpperCase().replaceAll(".", "_")}`;
+}
+
+/** Reads a value written as text (environment, flags) in the form that the setting's default has. */
+export function fromText(text: string, like: Settings[SettingName]): unknown {
+  if (typeof like === "number") return /^\d+$/.test(text) ? Number(text) : text;
+  if (typeof like === "object") return text === "" ? [] : text.split(",");
+  return text;
+}

@@ -1,0 +1,82 @@
+/**
+ * What is taken in at all: limits, and room on the disk, counting what other
+ * transfers were promised. A refusal happens here, before the first byte.
+ */
+
+import { statfs } from "node:fs/promises";
+import { LanxferError, systemCode } from "../../core/errors.ts";
+import type { Offer } from "../../transfer/incoming.ts";
+import { storageError } from "../../transfer/staging.ts";
+
+export interface Limits {
+  /** Bytes of the disk that stay free. */
+  readonly reserve: number;
+  /** Largest transfer in bytes; 0 for no limit. */
+  readonly transfer: number;
+  readonly entries: number;
+  readonly parallel: number;
+}
+
+/** Each entry costs about an inode and a block of directory: a million empty files are not free. */
+const BYTES_PER_ENTRY = 512;
+/** A small disk is not all reserve. */
+const MAX_RESERVE_SHARE = 0.05;
+
+/** Room that a running transfer may still use. */
+export interface Promised {
+  /** Bytes of it that are on the disk by now. */
+  moved: number;
+  readonly bytes: number;
+}
+
+export class Admission {
+  readonly #inbox: () => string;
+  readonly #limits: () => Limits;
+  readonly #promised = new Set<Promised>();
+
+  constructor(inbox: () => string, limits: () => Limits) {
+    this.#inbox = inbox;
+    this.#limits = limits;
+  }
+
+  get running(): number {
+    return this.#promised.size;
+  }
+
+  /** Throws E_LIMIT, E_BUSY, E_NO_SPACE or E_INBOX; otherwise the room is set aside until `release`. */
+  async reserve(offer: Offer): Promise<Promised> {
+    const limits = this.#limits();
+    if (offer.entries > limits.entries) throw new LanxferError("E_LIMIT", { text: "too many files and folders" });
+    if (limits.transfer > 0 && offer.bytes > limits.transfer)
+      throw new LanxferError("E_LIMIT", { text: "too many bytes" });
+    if (this.#promised.size >= limits.parallel)
+      throw new LanxferError("E_BUSY", { text: "too many transfers at once" });
+    const promised: Promised = { bytes: offer.bytes + offer.entries * BYTES_PER_ENTRY, moved: 0 };
+    this.#promised.add(promised); // before the first await: two offers must not see the same room
+    try {
+      const free = await this.free();
+      const others = [...this.#promised].reduce((sum, { bytes, moved }) => sum + bytes - moved, -promised.bytes);
+      const has = Math.max(0, free - others);
+      if (promised.bytes > has) throw new LanxferError("E_NO_SPACE", { needs: offer.bytes, has });
+      return promised;
+    } catch (error) {
+      this.#promised.delete(promised);
+      throw error;
+    }
+  }
+
+  release(promised: Promised): void {
+    this.#promised.delete(promised);
+  }
+
+  /** Bytes that transfers may use, the reserve left aside. Throws E_INBOX. */
+  async free(): Promise<number> {
+    try {
+      const { bavail, blocks, bsize } = await statfs(this.#inbox());
+      const reserve = Math.min(this.#limits().reserve, blocks * bsize * MAX_RESERVE_SHARE);
+      return Math.max(0, bavail * bsize - reserve);
+    } catch (error) {
+      throw systemCode(error) === undefined ? error : storageError(error);
+    }
+  }
+}

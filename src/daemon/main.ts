@@ -1,0 +1,96 @@
+#!/usr/bin/env node
+/** The program `lanxferd`: arguments, signals, exit status. */
+
+import { parseArgs } from "node:util";
+import { ERRORS, LanxferError, toLanxferError } from "../core/errors.ts";
+import { VERSION } from "../core/version.ts";
+import { createDaemon, type Daemon } from "./daemon.ts";
+import { realDeps } from "./deps.ts";
+import type { SettingName } from "./host/settings.ts";
+
+const HELP = `usage: lanxferd [options]
+
+Receives files from paired devices and sends to them. Runs in the foreground;
+lanxferctl talks to it.
+
+  --name NAME        how this device is called on the network
+  --port PORT        TCP port to listen on (25726)
+  --inbox FOLDER     where received files appear (~/LanInbox)
+  --log-level LEVEL  trace, debug, info, warn, error or silent
+  --version          show the version
+  --help             show this text
+`;
+
+const OPTIONS = {
+  name: { type: "string" },
+  port: { type: "string" },
+  inbox: { type: "string" },
+  "log-level": { type: "string" },
+  version: { type: "boolean" },
+  help: { type: "boolean" },
+} as const;
+
+type Flags = Partial<Record<SettingName, string>>;
+
+/** Undefined when the arguments asked only for a text. */
+function readArguments(argv: readonly string[]): Flags | undefined {
+  try {
+    const { values } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: false });
+    if (values.help) process.stdout.write(HELP);
+    if (values.version) process.stdout.write(`${VERSION}\n`);
+    if (values.help || values.version) return undefined;
+    const { name, port, inbox, "log-level": level } = values;
+    return {
+      ...(name !== undefined && { name }),
+      ...(port !== undefined && { port }),
+      ...(inbox !== undefined && { inbox }),
+      ...(level !== undefined && { "log.level": level }),
+    };
+  } catch (error) {
+    const text = error instanceof Error ? (error.message.split(". ")[0] ?? "").toLowerCase() : String(error);
+    throw new LanxferError("E_USAGE", { text });
+  }
+}
+
+function fail(thrown: unknown): number {
+  const error = toLanxferError(thrown);
+  process.stderr.write(`lanxferd: error: ${error.message}\n`);
+  const hint = error.code === "E_USAGE" ? 'run "lanxferd --help"' : error.kind.hint;
+  if (hint !== undefined) process.stderr.write(`lanxferd: hint: ${hint}\n`);
+  return error.kind.exit;
+}
+
+/** Resolves to the exit status when the daemon has ended. */
+async function run(): Promise<number> {
+  const flags = readArguments(process.argv.slice(2));
+  if (flags === undefined) return 0;
+  const deps = await realDeps(flags, process.stdout.isTTY === true);
+  const stopped = new Promise<string>((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      process.on(signal, () => {
+        // The first one asks, the second one insists.
+        process.on(signal, () => process.exit(signal === "SIGINT" ? 130 : 143));
+        resolve(signal);
+      });
+    }
+  });
+  process.on("SIGHUP", () => {}); // a terminal that goes away is no reason to stop
+  const crash = (error: unknown) => {
+    deps.log.error({ err: error }, "crashed");
+    process.exit(ERRORS.E_INTERNAL.exit);
+  };
+  process.on("uncaughtException", crash);
+  process.on("unhandledRejection", crash);
+
+  const daemon: Daemon = await createDaemon(deps);
+  const signal = await stopped;
+  deps.log.info({ signal }, "stopping");
+  await daemon.close();
+  deps.log.info({}, "stopped");
+  return 0;
+}
+
+run().then(
+  (status) => process.exit(status),
+  (error) => process.exit(fail(error)),
+);

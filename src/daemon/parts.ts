@@ -1,0 +1,161 @@
+/**
+ * The parts of a daemon and what each knows of the others. Nothing here begins
+ * to run: daemon.ts brings the parts up and down.
+ */
+
+import type { Discovery } from "../discovery/types.ts";
+import { type DeviceKey, loadDeviceKey } from "../identity/device-key.ts";
+import { openTrustStore, type TrustStore } from "../identity/trust-store.ts";
+import { type BlockPool, createBlockPool } from "../transfer/block-memory.ts";
+import type { Link } from "../transfer/link.ts";
+import { ALPN_TRANSFER, type MessageOf } from "../transfer/wire.ts";
+import type { DaemonDeps } from "./deps.ts";
+import { Admission } from "./incoming/admission.ts";
+import { Incoming } from "./incoming/incoming.ts";
+import { Offers } from "./incoming/offers.ts";
+import { Outgoing } from "./outgoing/outgoing.ts";
+import { Pairing } from "./pairing.ts";
+import { createProbe, Reach } from "./reach.ts";
+import { Contacts } from "./record/contacts.ts";
+import { Events } from "./record/events.ts";
+import { History } from "./record/history.ts";
+import { type TransferRecord, Transfers } from "./record/transfers.ts";
+import { historyView, peerView } from "./views.ts";
+
+/** What is kept on disk between runs. */
+export interface State {
+  readonly key: DeviceKey;
+  readonly trust: TrustStore;
+  readonly contacts: Contacts;
+  readonly history: History;
+}
+
+/** What is known once the daemon listens. */
+export interface Listening {
+  port: number;
+}
+
+export interface Parts extends State {
+  readonly listening: Listening;
+  readonly discovery: Discovery;
+  readonly reach: Reach;
+  readonly events: Events;
+  readonly transfers: Transfers;
+  readonly offers: Offers;
+  readonly admission: Admission;
+  readonly incoming: Incoming;
+  readonly outgoing: Outgoing;
+  readonly pairing: Pairing;
+  readonly memory: BlockPool;
+  readonly refusals: ReadonlyMap<string, number>;
+  readonly refused: (reason: string) => void;
+}
+
+/** Throws E_STATE when something that is there cannot be relied on. */
+export async function loadState({ host, clock, log }: DaemonDeps): Promise<State> {
+  const directory = host.places.state;
+  const key = await loadDeviceKey(directory, host.uid);
+  const trust = await openTrustStore(directory, clock);
+  const contacts = await Contacts.open(`${directory}/contacts.json`, log);
+  const history = await History.open(`${directory}/history.jsonl`);
+  return { key, trust, contacts, history };
+}
+
+export function assemble(deps: DaemonDeps, state: State): Parts {
+  const { clock, log, config, host } = deps;
+  const { key, trust, contacts, history } = state;
+  const dialing = { credentials: key, aes: host.aes, clock };
+  const listening: Listening = { port: 0 };
+  const refusals = new Map<string, number>();
+  const refused = (reason: string) => void refusals.set(reason, (refusals.get(reason) ?? 0) + 1);
+
+  const isPaired = (id: DeviceKey["id"]) => trust.get(id) !== undefined;
+  const discovery = deps.discovery({ clock, log, probe: createProbe(dialing), isPaired });
+  const reach = new Reach({ context: dialing, clock, log, discovery, contacts });
+
+  const transfers = new Transfers(clock, (record) => events.publish({ type: "transfer", transfer: record }));
+  const offers = new Offers(clock, (change, offer) => events.publish({ type: "offer", change, offer }));
+  const events = new Events(() => ({
+    type: "snapshot",
+    peers: discovery.peers().map((peer) => peerView(peer, trust.get(peer.id))),
+    transfers: transfers.list(false),
+    offers: offers.list(),
+  }));
+
+  const inbox = () => config.get("inbox");
+  const admission = new Admission(inbox, () => ({
+    reserve: config.get("limits.reserve"),
+    transfer: config.get("limits.transfer"),
+    entries: config.get("limits.entries"),
+    parallel: config.get("limits.parallel"),
+  }));
+  const hello = (): MessageOf<"hello"> => ({
+    t: "hello",
+    v: 1,
+    name: config.get("name"),
+    features: [],
+    port: listening.port,
+  });
+  const met = (link: Link, theirs: MessageOf<"hello">) => reach.met(link, theirs);
+  const ended = async (record: TransferRecord): Promise<void> => {
+    try {
+      await history.append(historyView(record.view, record.elapsed));
+    } catch (error) {
+      log.error({ err: error, transfer: record.view.id }, "history line not written");
+    }
+  };
+
+  const memory = createBlockPool();
+  const incoming = new Incoming({
+    self: key.id,
+    clock,
+    log,
+    umask: host.umask,
+    memory,
+    transfers,
+    offers,
+    admission,
+    inbox,
+    trusted: (id) => trust.get(id),
+    hello,
+    met,
+    refused,
+    ended,
+  });
+  const outgoing = new Outgoing({
+    clock,
+    log,
+    random: deps.random,
+    transfers,
+    reach: (recipient, signal) => reach.link(recipient, ALPN_TRANSFER, signal),
+    hello,
+    met,
+    ended,
+  });
+  const pairing = new Pairing({
+    self: key.id,
+    clock,
+    log,
+    random: deps.random,
+    trust,
+    reach,
+    refused,
+    introduction: () => ({ name: config.get("name"), port: listening.port }),
+  });
+  return {
+    ...state,
+    listening,
+    discovery,
+    reach,
+    events,
+    transfers,
+    offers,
+    admission,
+    incoming,
+    outgoing,
+    pairing,
+    memory,
+    refusals,
+    refused,
+  };
+}

@@ -1,0 +1,110 @@
+/** How other devices are reached: dials them, asks who is at an address, remembers where they were met. */
+
+import { isIP } from "node:net";
+import type { Clock } from "../core/clock.ts";
+import { LanxferError } from "../core/errors.ts";
+import type { DeviceId } from "../core/ids.ts";
+import type { Log } from "../core/log.ts";
+import type { Discovery, Endpoint, Probe } from "../discovery/types.ts";
+import { type DialContext, dial } from "../transfer/dial.ts";
+import type { Link } from "../transfer/link.ts";
+import { ALPN_TRANSFER, type MessageOf } from "../transfer/wire.ts";
+import { firstToAnswer } from "./outgoing/dialer.ts";
+import type { Recipient } from "./outgoing/outgoing.ts";
+import type { Contacts, Place } from "./record/contacts.ts";
+
+/** Asks who is at an address: handshake and goodbye, not a word more. */
+export function createProbe(context: DialContext): Probe {
+  return async (endpoint, signal) => {
+    try {
+      const { address: host, port } = endpoint;
+      const link = await dial({ host, port, alpn: ALPN_TRANSFER, peer: host }, context, signal);
+      link.destroy();
+      return link.peer;
+    } catch {
+      return undefined;
+    }
+  };
+}
+
+export interface ReachDeps {
+  readonly context: DialContext;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly discovery: Discovery;
+  readonly contacts: Contacts;
+}
+
+export class Reach {
+  readonly #deps: ReachDeps;
+
+  constructor(deps: ReachDeps) {
+    this.#deps = deps;
+  }
+
+  /** Tells discovery what is remembered from earlier runs. */
+  remind(): void {
+    const { contacts, discovery } = this.#deps;
+    for (const [name, place] of contacts.added()) discovery.hint(name, endpointOf(place, "static"));
+    for (const [id, place] of contacts.known()) discovery.hint(id, endpointOf(place, "known"), id);
+  }
+
+  /** Resolves to a link to this very device through any of its addresses. Rejects with why there is none. */
+  async link(to: Recipient, alpn: string, signal: AbortSignal, extra: readonly Place[] = []): Promise<Link> {
+    const { discovery, context, clock } = this.#deps;
+    const known = () => discovery.peers().find((peer) => peer.id === to.id)?.endpoints ?? [];
+    // Not seen: it may have come this moment, so ask once before giving up.
+    if (known().length === 0 && extra.length === 0) await discovery.refresh();
+    const places = [...extra, ...known().map((endpoint) => ({ host: endpoint.address, port: endpoint.port }))];
+    const attempt = ({ host, port }: Place, stop: AbortSignal) =>
+      dial({ host, port, alpn, expect: to.id, peer: to.name }, context, stop);
+    return firstToAnswer(places, attempt, clock, signal);
+  }
+
+  /** A paired device said on which port it listens: the place to look for it when multicast fails. */
+  met(link: Link, hello: Pick<MessageOf<"hello">, "port">): void {
+    const { contacts, discovery, log } = this.#deps;
+    const place = { host: plainAddress(link.remoteAddress), port: hello.port };
+    if (isIP(place.host.split("%")[0] ?? "") === 0) return;
+    if (contacts.isKnown(link.peer, place)) return;
+    discovery.unhint(link.peer);
+    discovery.hint(link.peer, endpointOf(place, "known"), link.peer);
+    contacts.met(link.peer, place).catch((error) => log.warn({ err: error }, "address not remembered"));
+  }
+
+  async forget(id: DeviceId): Promise<void> {
+    this.#deps.discovery.unhint(id);
+    await this.#deps.contacts.forget(id);
+  }
+
+  async add(name: string, place: Place): Promise<void> {
+    await this.#deps.contacts.add(name, place);
+    this.#deps.discovery.unhint(name);
+    this.#deps.discovery.hint(name, endpointOf(place, "static"));
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#deps.contacts.remove(name);
+    this.#deps.discovery.unhint(name);
+  }
+}
+
+function endpointOf(place: Place, source: "static" | "known"): Endpoint {
+  return { address: place.host, port: place.port, interface: null, source };
+}
+
+/** `HOST`, `HOST:PORT`, `[v6]:PORT`. Throws E_USAGE. */
+export function parsePlace(text: string, defaultPort: number): Place {
+  const match = /^(?:\[([^\]]+)\]|([^:\s]+))(?::(\d{1,5}))?$/.exec(text);
+  const host = match?.[1] ?? match?.[2] ?? (isIP(text) === 6 ? text : undefined);
+  const port = Number(match?.[3] ?? defaultPort);
+  if (host === undefined || port < 1 || port > 65_535) {
+    throw new LanxferError("E_USAGE", { text: `not an address: ${text}` });
+  }
+  return { host, port };
+}
+
+/** A dual-stack socket shows IPv4 as `::ffff:192.0.2.1`. */
+function plainAddress(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/, "");
+}

@@ -1,0 +1,92 @@
+/**
+ * Where devices can be found when multicast does not tell: addresses that the
+ * user gave (`peers add`) and the last address of each paired device. Hints like
+ * any other: the key that answers decides.
+ */
+
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+import { LanxferError, systemCode } from "../../core/errors.ts";
+import { type DeviceId, isDeviceId } from "../../core/ids.ts";
+import type { Log } from "../../core/log.ts";
+import { replaceStateFile } from "../../identity/state-file.ts";
+
+const place = z.object({ host: z.string().min(1).max(253), port: z.number().int().min(1).max(65_535) });
+export type Place = z.infer<typeof place>;
+
+const fileSchema = z.object({
+  v: z.literal(1),
+  added: z.record(z.string().min(1).max(255), place),
+  known: z.record(z.custom<DeviceId>(isDeviceId), place),
+});
+type File = z.infer<typeof fileSchema>;
+
+const MAX_ADDED = 256;
+
+export class Contacts {
+  readonly #path: string;
+  #file: File;
+  #writing: Promise<void> = Promise.resolve();
+
+  private constructor(path: string, file: File) {
+    this.#path = path;
+    this.#file = file;
+  }
+
+  /** A file that cannot be read is worth a warning, not a refusal: it only saves time. */
+  static async open(path: string, log: Log): Promise<Contacts> {
+    const empty: File = { v: 1, added: {}, known: {} };
+    try {
+      return new Contacts(path, fileSchema.parse(JSON.parse(await readFile(path, "utf8"))));
+    } catch (error) {
+      if (systemCode(error) !== "ENOENT")
+        log.warn({ error: String(error) }, "address book not readable, starting a new one");
+      return new Contacts(path, empty);
+    }
+  }
+
+  added(): [name: string, place: Place][] {
+    return Object.entries(this.#file.added);
+  }
+
+  known(): [id: DeviceId, place: Place][] {
+    return Object.entries(this.#file.known) as [DeviceId, Place][]; // keys were checked by the schema
+  }
+
+  /** Resolves when it is on the disk. Throws E_USAGE when there are too many. */
+  async add(name: string, at: Place): Promise<void> {
+    const added = { ...this.#file.added, [name]: at };
+    if (Object.keys(added).length > MAX_ADDED)
+      throw new LanxferError("E_USAGE", { text: `more than ${MAX_ADDED} addresses` });
+    await this.#write({ ...this.#file, added });
+  }
+
+  /** Throws E_NOT_FOUND. */
+  async remove(name: string): Promise<void> {
+    if (!Object.hasOwn(this.#file.added, name)) throw new LanxferError("E_NOT_FOUND", { kind: "added peer", name });
+    const { [name]: _, ...added } = this.#file.added;
+    await this.#write({ ...this.#file, added });
+  }
+
+  isKnown(id: DeviceId, at: Place): boolean {
+    const known = this.#file.known[id];
+    return known?.host === at.host && known.port === at.port;
+  }
+
+  /** Remembers where a paired device was met. */
+  async met(id: DeviceId, at: Place): Promise<void> {
+    await this.#write({ ...this.#file, known: { ...this.#file.known, [id]: at } });
+  }
+
+  async forget(id: DeviceId): Promise<void> {
+    const { [id]: _, ...known } = this.#file.known;
+    await this.#write({ ...this.#file, known });
+  }
+
+  #write(file: File): Promise<void> {
+    this.#file = file;
+    const write = this.#writing.then(() => replaceStateFile(this.#path, JSON.stringify(this.#file, null, 2), 0o600));
+    this.#writing = write.catch(() => {});
+    return write;
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * The transfers of this run, running and ended, as the control API shows them.
+ * One record per transfer; whoever moves it patches it, whoever watches is told.
+ */
+
+import type { TransferState, TransferView } from "../../control/schema.ts";
+import type { Clock } from "../../core/clock.ts";
+import { LanxferError, toView } from "../../core/errors.ts";
+import type { DeviceId, TransferId } from "../../core/ids.ts";
+
+/** Ended transfers that are kept for `transfers --all`; the history has them all. */
+const KEEP_ENDED = 200;
+/** Names and skipped sources that a view lists. */
+const MAX_LISTED = 100;
+
+export interface TransferStart {
+  readonly id: TransferId;
+  readonly direction: "out" | "in";
+  readonly peer: { readonly id: DeviceId; readonly name: string };
+  readonly items: readonly { readonly name: string; readonly type: "file" | "folder" }[];
+  readonly entries: number;
+  readonly bytes: number;
+  readonly state: TransferState;
+}
+
+export class Transfers {
+  readonly #clock: Clock;
+  readonly #changed: (record: TransferRecord) => void;
+  readonly #records = new Map<string, TransferRecord>();
+
+  constructor(clock: Clock, changed: (record: TransferRecord) => void) {
+    this.#clock = clock;
+    this.#changed = changed;
+  }
+
+  /** `cancel` is what a user's `cancel` does; it does nothing once the transfer has ended. */
+  start(start: TransferStart, cancel: (reason: LanxferError) => void): TransferRecord {
+    const record = new TransferRecord(start, this.#clock, cancel, this.#changed);
+    // Ids are chosen by the sender: one that was used before is shown in its newest form.
+    const key = `${start.direction}:${start.peer.id}:${start.id}`;
+    this.#records.delete(key);
+    this.#records.set(key, record);
+    this.#forget();
+    this.#changed(record);
+    return record;
+  }
+
+  /** Oldest first. */
+  list(all: boolean): TransferView[] {
+    return [...this.#records.values()].filter((record) => all || !record.ended).map((record) => record.view);
+  }
+
+  running(): TransferRecord[] {
+    return [...this.#records.values()].filter((record) => !record.ended);
+  }
+
+  /** By id or unambiguous prefix. Throws E_NOT_FOUND. */
+  find(id: string): TransferRecord {
+    const found = [...this.#records.values()].filter((record) => id !== "" && record.view.id.startsWith(id));
+    const [first, ...others] = found;
+    if (first === undefined || others.length > 0) throw new LanxferError("E_NOT_FOUND", { kind: "transfer", name: id });
+    return first;
+  }
+
+  #forget(): void {
+    let ended = [...this.#records.values()].filter((record) => record.ended).length;
+    for (const [key, record] of this.#records) {
+      if (ended <= KEEP_ENDED) return;
+      if (!record.ended) continue;
+      this.#records.delete(key);
+      ended--;
+    }
+  }
+}
+
+export class TransferRecord {
+  readonly #clock: Clock;
+  readonly #started: number;
+  readonly #cancel: (reason: LanxferError) => void;
+  readonly #changed: (record: TransferRecord) => void;
+  readonly #items: TransferView["items"];
+  #rest: Omit<TransferView, "items">;
+  /** Made when somebody looks: a transfer of 10,000 items changes 10,000 times. */
+  #view: TransferView | undefined;
+
+  constructor(
+    start: TransferStart,
+    clock: Clock,
+    cancel: (reason: LanxferError) => void,
+    changed: (record: TransferRecord) => void,
+  ) {
+    this.#clock = clock;
+    this.#started = clock.monotonic();
+    this.#cancel = cancel;
+    this.#changed = changed;
+    const { items, ...rest } = start;
+    this.#items = items.map(({ name, type }) => ({ name, type, as: null, path: null }));
+    this.#rest = {
+      ...rest,
+      moved: 0,
+      renamed: [],
+      skipped: [],
+      skippedCount: 0,
+      startedAt: new Date(clock.now()).toISOString(),
+      endedAt: null,
+      error: null,
+    };
+  }
+
+  get view(): TransferView {
+    this.#view ??= { ...this.#rest, items: this.#items.map((item) => ({ ...item })) };
+    return this.#view;
+  }
+
+  get ended(): boolean {
+    return this.#rest.endedAt !== null;
+  }
+
+  /** Milliseconds from the start until now. */
+  get elapsed(): number {
+    return Math.round(this.#clock.monotonic() - this.#started);
+  }
+
+  cancel(reason: LanxferError): void {
+    if (!this.ended) this.#cancel(reason);
+  }
+
+  patch(change: Partial<Pick<TransferView, "state" | "moved">>): void {
+    this.#set(change);
+  }
+
+  /** What a sender found when it looked through its sources. */
+  measured(totals: Pick<TransferStart, "items" | "entries" | "bytes">): void {
+    this.#items.splice(
+      0,
+      this.#items.length,
+      ...totals.items.map(({ name, type }) => ({ name, type, as: null, path: null })),
+    );
+    this.#set({ entries: totals.entries, bytes: totals.bytes });
+  }
+
+  skipped(path: string, reason: string): void {
+    const { skipped, skippedCount } = this.#rest;
+    const listed = skipped.length < MAX_LISTED ? [...skipped, { path, reason }] : skipped;
+    this.#set({ skipped: listed, skippedCount: skippedCount + 1 });
+  }
+
+  renamed(path: string, as: string): void {
+    const { renamed } = this.#rest;
+    if (renamed.length < MAX_LISTED) this.#set({ renamed: [...renamed, { path, as }] });
+  }
+
+  /** A top-level item got its final name; `path` where that is on this machine. */
+  published(item: number, as: string, path: string | null): void {
+    const before = this.#items[item];
+    if (before !== undefined) this.#items[item] = { ...before, as, path };
+    this.#set({});
+  }
+
+  end(error: LanxferError | undefined): void {
+    const cancelled = error?.code === "E_CANCELLED" || error?.code === "E_CANCELLED_BY_PEER";
+    this.#set({
+      state: error === undefined ? "done" : cancelled ? "cancelled" : "failed",
+      error: error === undefined ? null : toView(error),
+      endedAt: new Date(this.#clock.now()).toISOString(),
+      ...(error === undefined && { moved: this.#rest.bytes }),
+    });
+  }
+
+  #set(change: Partial<Omit<TransferView, "items">>): void {
+    this.#rest = { ...this.#rest, ...change };
+    this.#view = undefined;
+    this.#changed(this);
+  }
+}

@@ -1,0 +1,41 @@
+/** From our own words to those of the control API. Pure. */
+
+import type { DeviceView, HistoryView, PeerView, TransferView } from "../control/schema.ts";
+import { shortId } from "../core/ids.ts";
+import type { Peer } from "../discovery/types.ts";
+import type { Device } from "../identity/trust-file.ts";
+
+export function peerView(peer: Peer, device: Device | undefined): PeerView {
+  return {
+    id: peer.id,
+    short: shortId(peer.id),
+    name: peer.name,
+    petname: device?.name ?? null,
+    paired: device !== undefined,
+    state: peer.state,
+    endpoints: peer.endpoints.map(({ address, port, interface: name, source }) => ({
+      address,
+      port,
+      interface: name,
+      source,
+    })),
+    seenAt: new Date(peer.seenAt).toISOString(),
+  };
+}
+
+export function deviceView(device: Device): DeviceView {
+  return {
+    id: device.id,
+    short: shortId(device.id),
+    name: device.name,
+    policy: device.policy,
+    pairedAt: new Date(device.since).toISOString(),
+  };
+}
+
+/** The line that an ended transfer leaves in the history. */
+export function historyView(transfer: TransferView, ms: number): HistoryView {
+  const { id, direction, peer, state, items, entries, bytes, error, endedAt, startedAt } = transfer;
+  const result = state === "done" || state === "cancelled" ? state : "failed";
+  return { v: 1, at: endedAt ?? startedAt, id, direction, peer, result, items, entries, bytes, ms, error };
+}

@@ -1,0 +1,146 @@
+/**
+ * The content of a source file as blocks ready to be sent. A file that is not
+ * the one that was listed, or that changes while it is read, is E_SOURCE_CHANGED:
+ * the other end never gets a mixture.
+ */
+
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { Budget } from "../core/ahead.ts";
+import { LanxferError } from "../core/errors.ts";
+import { type SourceEntry, sourceError } from "./source.ts";
+import { BLOCK_PREFIX, BLOCK_SIZE } from "./wire.ts";
+
+/** Files up to this size are read whole, several at a time (bytes). */
+const SMALL = 64 * 1024;
+
+/** One block: the content stands behind BLOCK_PREFIX bytes of room. Call `release` when it has left. */
+export interface Block {
+  readonly frame: Buffer;
+  readonly release: () => void;
+}
+
+/** An entry and a way to its content. Holds nothing open until it is read. */
+export interface Prepared {
+  readonly entry: SourceEntry;
+  blocks(): AsyncGenerator<Block, void>;
+}
+
+/** Memory for blocks under way: enough to read, hash and send at the same time. */
+export class FramePool {
+  readonly #budget: Budget;
+  readonly #free: Buffer[] = [];
+
+  constructor(frames: number) {
+    this.#budget = new Budget(frames);
+  }
+
+  async take(): Promise<Block> {
+    await this.#budget.take(1);
+    const frame = this.#free.pop() ?? Buffer.allocUnsafeSlow(BLOCK_PREFIX + BLOCK_SIZE);
+    return {
+      frame,
+      release: () => {
+        this.#free.push(frame);
+        this.#budget.give(1);
+      },
+    };
+  }
+}
+
+/** Opens an entry. Small files are read at once, so that the next ones can be read meanwhile. */
+export async function prepare(entry: SourceEntry, pool: FramePool): Promise<Prepared> {
+  if (entry.type === "folder" || entry.size > SMALL) return lazily(entry, pool);
+  const handle = await openSource(entry);
+  try {
+    const frame = Buffer.allocUnsafeSlow(BLOCK_PREFIX + entry.size);
+    await fill(handle, frame, 0, entry);
+    await assertUnchanged(handle, entry);
+    return {
+      entry,
+      async *blocks() {
+        if (entry.size > 0) yield { frame, release: () => {} };
+      },
+    };
+  } finally {
+    await handle.close();
+  }
+}
+
+function lazily(entry: SourceEntry, pool: FramePool): Prepared {
+  return {
+    entry,
+    async *blocks() {
+      const handle = await openSource(entry);
+      try {
+        yield* readBlocks(handle, entry, pool);
+        await assertUnchanged(handle, entry);
+      } finally {
+        await handle.close();
+      }
+    },
+  };
+}
+
+/** Reads one block ahead of the consumer. */
+async function* readBlocks(handle: FileHandle, entry: SourceEntry, pool: FramePool): AsyncGenerator<Block, void> {
+  const read = async (at: number): Promise<Block> => {
+    const block = await pool.take();
+    try {
+      const frame = block.frame.subarray(0, BLOCK_PREFIX + Math.min(BLOCK_SIZE, entry.size - at));
+      await fill(handle, frame, at, entry);
+      return { frame, release: block.release };
+    } catch (error) {
+      block.release();
+      throw error;
+    }
+  };
+  let ahead: Promise<Block> | undefined = read(0);
+  try {
+    for (let at = 0; ahead !== undefined; ) {
+      const block: Block = await ahead;
+      at += BLOCK_SIZE;
+      ahead = at < entry.size ? read(at) : undefined;
+      ahead?.catch(() => {}); // met when its turn comes
+      yield block;
+    }
+  } finally {
+    // The consumer stopped early: what was read ahead goes back to the pool.
+    const left = await ahead?.catch(() => undefined);
+    left?.release();
+  }
+}
+
+async function openSource(entry: SourceEntry): Promise<FileHandle> {
+  try {
+    // O_NONBLOCK: a pipe that took the file's place must not hang us.
+    const handle = await open(entry.source, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      await assertUnchanged(handle, entry);
+      return handle;
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  } catch (error) {
+    throw sourceError(error, entry.source);
+  }
+}
+
+async function assertUnchanged(handle: FileHandle, entry: SourceEntry): Promise<void> {
+  const now = await handle.stat();
+  const same =
+    now.isFile() && now.ino === entry.inode && now.size === entry.size && Math.floor(now.mtimeMs) === entry.mtime;
+  if (!same) throw new LanxferError("E_SOURCE_CHANGED", { path: entry.source });
+}
+
+async function fill(handle: FileHandle, frame: Buffer, at: number, entry: SourceEntry): Promise<void> {
+  for (let filled = BLOCK_PREFIX; filled < frame.length; ) {
+    const position = at + filled - BLOCK_PREFIX;
+    const { bytesRead } = await handle.read(frame, filled, frame.length - filled, position).catch((error) => {
+      throw sourceError(error, entry.source);
+    });
+    if (bytesRead === 0) throw new LanxferError("E_SOURCE_CHANGED", { path: entry.source });
+    filled += bytesRead;
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * One accepted transfer at the receiver: holds what comes in against what was
+ * offered, verifies it, hands it to the tree, and collects what is to be
+ * reported. It neither reads from nor writes to the link.
+ */
+
+import { Budget } from "../core/ahead.ts";
+import { LanxferError } from "../core/errors.ts";
+import { DigestList, digestBlock } from "./blocks.ts";
+import { type Staging, storageError } from "./staging.ts";
+import { IncomingTree, type OpenFile } from "./tree.ts";
+import { BLOCK_SIZE, type Frame, MAX_SAVED_BATCH, type MessageOf } from "./wire.ts";
+
+/** Complete files that may be flushed and published at the same time. */
+const FINISHING = 16;
+/** A batch of `saved` stays well below the largest message (bytes of JSON). */
+const SAVED_BYTES = 32 * 1024;
+
+export type Offer = MessageOf<"offer">;
+type SavedItem = MessageOf<"saved">["items"][number];
+
+export type ReceiverEvent =
+  /** Verified and written, in all (bytes). */
+  | { readonly type: "moved"; readonly bytes: number }
+  /** A top-level item is under its final name; `item` counts from 0. */
+  | { readonly type: "published"; readonly item: number; readonly as: string }
+  /** An inner name had to be changed. */
+  | { readonly type: "renamed"; readonly path: string; readonly as: string }
+  /** Everything has come; it is being flushed and published. */
+  | { readonly type: "finishing" };
+
+/** Memory for received blocks, shared by all transfers of this device. */
+export interface BlockMemory {
+  /** Verified bytes that may wait for the disk; above it nothing more is read from the links. */
+  readonly writeBehind: Budget;
+  /** Gives a block's memory back. */
+  readonly recycle: (data: Buffer) => void;
+}
+
+interface CurrentFile extends OpenFile {
+  readonly digests: DigestList;
+  received: number;
+}
+
+export class IncomingTransfer {
+  readonly #offer: Offer;
+  readonly #tree: IncomingTree;
+  readonly #recycle: (data: Buffer) => void;
+  readonly #report: (event: ReceiverEvent) => void;
+  readonly #writeBehind: Budget;
+  readonly #finishing = new Budget(FINISHING);
+  #file: CurrentFile | undefined;
+  #entries = 0;
+  #bytes = 0;
+  #items = 0;
+  #moved = 0;
+  #movedReported = 0;
+  #saved: SavedItem[] = [];
+  readonly #unsaved = new Map<number, { readonly path: readonly string[]; readonly item: number; root?: string }>();
+
+  constructor(
+    offer: Offer,
+    staging: Staging,
+    umask: number,
+    memory: BlockMemory,
+    report: (event: ReceiverEvent) => void,
+  ) {
+    this.#offer = offer;
+    this.#recycle = memory.recycle;
+    this.#writeBehind = memory.writeBehind;
+    this.#report = report;
+    this.#tree = new IncomingTree(staging, umask, (index, as) => this.#onSaved(index, as), storageError);
+  }
+
+  get moved(): number {
+    return this.#moved;
+  }
+
+  async entry(entry: MessageOf<"entry">): Promise<void> {
+    this.#tree.throwIfFailed();
+    if (entry.index !== this.#entries) throw new LanxferError("E_PROTO", { text: "entries out of order" });
+    if (entry.type === "folder" && entry.size !== 0)
+      throw new LanxferError("E_PROTO", { text: "a folder has no size" });
+    this.#entries++;
+    this.#bytes += entry.size;
+    if (this.#entries > this.#offer.entries) throw new LanxferError("E_LENGTH", { text: "more entries than offered" });
+    if (this.#bytes > this.#offer.bytes) throw new LanxferError("E_LENGTH", { text: "more bytes than offered" });
+    const item = entry.path.length === 1 ? this.#nextItem(entry) : -1;
+    this.#unsaved.set(entry.index, { path: entry.path, item });
+    try {
+      if (entry.type === "folder") await this.#tree.addFolder(entry);
+      else this.#file = { ...(await this.#tree.addFile(entry)), digests: new DigestList(), received: 0 };
+    } catch (error) {
+      throw storageError(error);
+    }
+  }
+
+  /** Resolves when the next frame may be read; the block is then verified, and written soon. */
+  async block(frame: Extract<Frame, { type: "block" }>): Promise<void> {
+    this.#tree.throwIfFailed();
+    const file = this.#file;
+    const { data, digest } = frame;
+    if (file === undefined || frame.entry !== file.entry.index) {
+      throw new LanxferError("E_PROTO", { text: "a block of another entry" });
+    }
+    const left = file.entry.size - file.received;
+    if (data.length > left) throw new LanxferError("E_LENGTH", { text: "more bytes than announced" });
+    if (data.length !== Math.min(BLOCK_SIZE, left))
+      throw new LanxferError("E_LENGTH", { text: "a block is too short" });
+    if (!digestBlock(data).equals(digest)) throw new LanxferError("E_INTEGRITY");
+    file.digests.push(digest);
+    const position = file.received;
+    file.received += data.length;
+    await this.#writeBehind.take(data.length);
+    try {
+      file.part.write(data, position, (written) => {
+        this.#moved += written;
+        this.#writeBehind.give(data.length);
+        this.#recycle(data);
+      });
+    } catch (error) {
+      throw storageError(error);
+    }
+  }
+
+  async end(message: MessageOf<"end">): Promise<void> {
+    this.#tree.throwIfFailed();
+    const file = this.#file;
+    if (file === undefined || message.index !== file.entry.index) {
+      throw new LanxferError("E_PROTO", { text: "the end of another entry" });
+    }
+    if (file.received !== file.entry.size) throw new LanxferError("E_LENGTH", { text: "fewer bytes than announced" });
+    const root = file.digests.root();
+    if (root !== message.root) throw new LanxferError("E_INTEGRITY");
+    const unsaved = this.#unsaved.get(message.index);
+    if (unsaved !== undefined) unsaved.root = root;
+    await this.#finishing.take(1);
+    this.#file = undefined;
+    void this.#tree.finishFile(file).then(() => this.#finishing.give(1));
+  }
+
+  /** Resolves when everything is durable and published. */
+  async finish(): Promise<void> {
+    const { entries, bytes, count } = this.#offer;
+    if (this.#entries !== entries || this.#bytes !== bytes || this.#items !== count) {
+      throw new LanxferError("E_LENGTH", { text: "less than was offered" });
+    }
+    this.#report({ type: "finishing" });
+    await this.#tree.finish();
+  }
+
+  /** Closes what is open, whatever happened. Never rejects. */
+  async dispose(): Promise<void> {
+    await this.#file?.part.abandon();
+    this.#file = undefined;
+    await this.#tree.abandon();
+  }
+
+  /** What the sender has not been told yet. */
+  takeReports(): (MessageOf<"progress"> | MessageOf<"saved">)[] {
+    const reports: (MessageOf<"progress"> | MessageOf<"saved">)[] = [];
+    if (this.#moved !== this.#movedReported) {
+      this.#movedReported = this.#moved;
+      reports.push({ t: "progress", bytes: this.#moved });
+      this.#report({ type: "moved", bytes: this.#moved });
+    }
+    for (let items: SavedItem[] = [], bytes = 0; this.#saved.length > 0 || items.length > 0; ) {
+      const item = this.#saved[0];
+      const size = item === undefined ? 0 : Buffer.byteLength(JSON.stringify(item));
+      if (item === undefined || items.length === MAX_SAVED_BATCH || bytes + size > SAVED_BYTES) {
+        reports.push({ t: "saved", items });
+        items = [];
+        bytes = 0;
+      } else {
+        this.#saved.shift();
+        items.push(item);
+        bytes += size;
+      }
+    }
+    return reports;
+  }
+
+  /** Checks a top-level entry against the list that the offer showed. */
+  #nextItem(entry: MessageOf<"entry">): number {
+    const item = this.#items++;
+    const listed = this.#offer.items[item];
+    const unlike = listed !== undefined && (listed.name !== entry.path[0] || listed.type !== entry.type);
+    if (item >= this.#offer.count || unlike) throw new LanxferError("E_PROTO", { text: "not what was offered" });
+    return item;
+  }
+
+  #onSaved(index: number, as: string | undefined): void {
+    const unsaved = this.#unsaved.get(index);
+    if (unsaved === undefined) return;
+    this.#unsaved.delete(index);
+    const { path, item, root } = unsaved;
+    const changed = as !== undefined && as !== path.at(-1);
+    this.#saved.push({ index, ...(root !== undefined && { root }), ...(changed && { as }) });
+    if (item >= 0 && as !== undefined) this.#report({ type: "published", item, as });
+    else if (changed) this.#report({ type: "renamed", path: path.join("/"), as });
+  }
+}

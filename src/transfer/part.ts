@@ -1,0 +1,98 @@
+/**
+ * One file that is being received: blocks are written where they belong while
+ * the next ones arrive, then the file is flushed. A part that is not finished
+ * is removed with the transfer's staging directory.
+ */
+
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import type { PinnedDir } from "./pinned.ts";
+import { toSeconds } from "./pinned.ts";
+import { firstFree } from "./publish.ts";
+
+const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_WRONLY;
+
+/** mtime is kept between these (milliseconds since 1970): what 32-bit tools and FAT can show. */
+const OLDEST = 0;
+const NEWEST = 4_294_967_295_000;
+
+export interface PartAttributes {
+  readonly mtime: number;
+  readonly mode: number;
+}
+
+export class Part {
+  /** The name it got in its directory. */
+  readonly name: string;
+  readonly #handle: FileHandle;
+  readonly #writes = new Set<Promise<void>>();
+  #failure: { readonly error: unknown } | undefined;
+
+  private constructor(name: string, handle: FileHandle) {
+    this.name = name;
+    this.#handle = handle;
+  }
+
+  /** Creates the file under `name` or, where that is taken, the next free name. */
+  static async create(dir: PinnedDir, name: string): Promise<Part> {
+    let handle: FileHandle | undefined;
+    const as = await firstFree(name, false, async (candidate) => {
+      handle = await open(dir.path(candidate), CREATE, 0o600);
+    });
+    if (handle === undefined) throw new Error("firstFree resolved without an attempt");
+    return new Part(as, handle);
+  }
+
+  /** Begins to write; `done` is called in any case. A failure is thrown by the next call. */
+  write(data: Buffer, position: number, done: (written: number) => void): void {
+    if (this.#failure !== undefined) {
+      done(0);
+      throw this.#failure.error;
+    }
+    const write = this.#writeAll(data, position).then(
+      () => done(data.length),
+      (error: unknown) => {
+        this.#failure ??= { error };
+        done(0);
+      },
+    );
+    this.#writes.add(write);
+    void write.then(() => this.#writes.delete(write));
+  }
+
+  /**
+   * Waits for the writes, sets the attributes, flushes and closes. After a
+   * failed flush the kernel may call the data clean, so it is never tried again:
+   * the caller drops the part.
+   */
+  async finish(attributes: PartAttributes): Promise<void> {
+    try {
+      await Promise.all(this.#writes);
+      if (this.#failure !== undefined) throw this.#failure.error;
+      await this.#handle.chmod(attributes.mode);
+      const mtime = toSeconds(clampTime(attributes.mtime));
+      await this.#handle.utimes(mtime, mtime);
+      await this.#handle.sync();
+    } finally {
+      await this.#handle.close();
+    }
+  }
+
+  /** Closes without finishing. Never rejects. */
+  async abandon(): Promise<void> {
+    await Promise.all(this.#writes);
+    await this.#handle.close().catch(() => {});
+  }
+
+  async #writeAll(data: Buffer, position: number): Promise<void> {
+    for (let at = 0; at < data.length; ) {
+      const { bytesWritten } = await this.#handle.write(data, at, data.length - at, position + at);
+      at += bytesWritten;
+    }
+  }
+}
+
+/** A time that a peer chose, moved into what file systems and tools can take. */
+export function clampTime(mtime: number): number {
+  return Math.min(Math.max(mtime, OLDEST), NEWEST);
+}

@@ -1,0 +1,223 @@
+/**
+ * The receiving end of a conversation (PROTOCOL 4): reads frames, keeps their
+ * order, answers. It does not decide what is taken; `decide` does.
+ */
+
+import { statfs } from "node:fs/promises";
+import type { Clock } from "../core/clock.ts";
+import { fromWire, LanxferError, toLanxferError, toWire } from "../core/errors.ts";
+import type { DeviceId } from "../core/ids.ts";
+import { checkName } from "../core/names.ts";
+import { type BlockMemory, IncomingTransfer, type Offer, type ReceiverEvent } from "./incoming.ts";
+import type { Link } from "./link.ts";
+import { Conversation } from "./machine.ts";
+import { openStaging, type Staging } from "./staging.ts";
+import { type Frame, type Message, type MessageOf, OPENING_MS, parseMessage } from "./wire.ts";
+
+/** How often the sender hears of progress and of what was saved (milliseconds). */
+const REPORT_MS = 200;
+
+/** The daemon's yes to an offer; its no is thrown. */
+export interface Admission {
+  readonly inbox: string;
+  readonly report: (event: ReceiverEvent) => void;
+  /** Aborted to cancel; the other end is told the reason. */
+  readonly signal: AbortSignal;
+  /** Everything is durable under its final name: to be recorded before the sender is told. Never rejects. */
+  readonly landed: () => Promise<void>;
+  /** Called once, whatever happened, when everything is cleaned up; `error` is why it ended before it landed. */
+  readonly ended: (error: LanxferError | undefined) => void;
+}
+
+export interface ReceiverContext {
+  readonly self: DeviceId;
+  readonly hello: MessageOf<"hello">;
+  readonly umask: number;
+  readonly clock: Clock;
+  readonly memory: BlockMemory;
+  /** The other end has introduced itself. Throws to hang up with a reason. */
+  readonly greeted: (hello: MessageOf<"hello">) => void;
+  /**
+   * Judges an offer. `ask` tells the sender that a person has been asked. `gone`
+   * is aborted when the sender gives up meanwhile. Throws to decline.
+   */
+  readonly decide: (offer: Offer, ask: () => void, gone: AbortSignal) => Promise<Admission>;
+}
+
+type Received =
+  | { readonly is: "message"; readonly message: Message }
+  | { readonly is: "block"; readonly block: Extract<Frame, { type: "block" }> }
+  | { readonly is: "end-of-stream" };
+
+/** Serves a link until the sender closes it. Rejects with the reason when it ends otherwise; the link is closed in any case. */
+export async function serveLink(link: Link, context: ReceiverContext): Promise<void> {
+  try {
+    await new ReceiverSession(link, context).run();
+    await link.close();
+  } catch (error) {
+    await link.refuse(toLanxferError(error));
+    throw error;
+  }
+}
+
+class ReceiverSession {
+  readonly #link: Link;
+  readonly #context: ReceiverContext;
+  readonly #frames: AsyncGenerator<Frame, void>;
+  readonly #conversation = new Conversation();
+  /** Read while an offer was being judged, not yet handled. */
+  #ahead: Promise<Received> | undefined;
+
+  constructor(link: Link, context: ReceiverContext) {
+    this.#link = link;
+    this.#context = context;
+    this.#frames = link.frames();
+  }
+
+  async run(): Promise<void> {
+    this.#link.send(this.#context.hello);
+    const late = new LanxferError("E_TIMEOUT", { text: "waiting for hello" });
+    const cancel = this.#context.clock.after(OPENING_MS, () => this.#link.destroy(late));
+    const first = await this.#next().finally(cancel);
+    if (first.is !== "message" || first.message.t !== "hello") return;
+    this.#context.greeted(first.message);
+    for (;;) {
+      const next = await this.#next();
+      if (next.is === "end-of-stream") return;
+      if (next.is === "message" && next.message.t === "offer") await this.#serve(next.message);
+    }
+  }
+
+  async #serve(offer: Offer): Promise<void> {
+    const admitted = await this.#admit(offer);
+    if (admitted === undefined) return;
+    const { admission, staging } = admitted;
+    const cancelled = () => void this.#link.refuse(toLanxferError(admission.signal.reason));
+    admission.signal.addEventListener("abort", cancelled, { once: true });
+    let outcome: LanxferError | undefined;
+    try {
+      admission.signal.throwIfAborted();
+      await this.#receive(offer, admission, staging);
+    } catch (error) {
+      outcome = toLanxferError(admission.signal.aborted ? admission.signal.reason : error);
+      throw outcome;
+    } finally {
+      admission.signal.removeEventListener("abort", cancelled);
+      await staging.dispose();
+      admission.ended(outcome);
+    }
+  }
+
+  /** Undefined when the offer was declined: the connection goes on without it. */
+  async #admit(offer: Offer): Promise<{ admission: Admission; staging: Staging } | undefined> {
+    try {
+      for (const { name } of offer.items) checkName(name);
+      const admission = await this.#context.decide(offer, () => this.#say({ t: "ask" }), this.#watchForHangUp());
+      try {
+        return { admission, staging: await openStaging(admission.inbox, this.#context.self, offer.id) };
+      } catch (error) {
+        admission.ended(toLanxferError(error));
+        throw error;
+      }
+    } catch (error) {
+      if (this.#conversation.phase === "closed") throw error;
+      this.#say({ t: "decline", ...toWire(toLanxferError(error)) });
+      return undefined;
+    }
+  }
+
+  async #receive(offer: Offer, admission: Admission, staging: Staging): Promise<void> {
+    const { umask, memory, clock } = this.#context;
+    const incoming = new IncomingTransfer(offer, staging, umask, memory, admission.report);
+    const stopReporting = clock.every(REPORT_MS, () => this.#tell(incoming));
+    try {
+      this.#say({ t: "accept" });
+      await this.#readEntries(incoming);
+      await incoming.finish();
+      await admission.landed();
+      this.#tell(incoming);
+      this.#say({ t: "complete" });
+    } catch (error) {
+      this.#tell(incoming); // what is durable stays so, and the sender may know
+      throw await withFreeSpace(toLanxferError(error), offer.bytes - incoming.moved, admission.inbox);
+    } finally {
+      stopReporting();
+      await incoming.dispose();
+    }
+  }
+
+  async #readEntries(incoming: IncomingTransfer): Promise<void> {
+    for (;;) {
+      const received = await this.#next();
+      switch (received.is) {
+        case "end-of-stream":
+          throw new LanxferError("E_LOST", { text: "closed by the sender" });
+        case "block":
+          await incoming.block(received.block);
+          break;
+        case "message": {
+          const { message } = received;
+          if (message.t === "done") return;
+          if (message.t === "entry") await incoming.entry(message);
+          else if (message.t === "end") await incoming.end(message);
+          break; // nothing else passes the conversation here
+        }
+      }
+    }
+  }
+
+  #tell(incoming: IncomingTransfer): void {
+    if (this.#conversation.phase === "closed") return;
+    for (const message of incoming.takeReports()) this.#say(message);
+  }
+
+  /**
+   * Reads on while an offer is judged: all that may come is the news that the
+   * sender has given up, or, right after our `accept`, the first entry.
+   */
+  #watchForHangUp(): AbortSignal {
+    const gone = new AbortController();
+    this.#ahead = this.#read();
+    this.#ahead.then(
+      (received) => {
+        if (received.is === "end-of-stream") gone.abort(new LanxferError("E_LOST", { text: "closed by the sender" }));
+      },
+      (error) => gone.abort(error),
+    );
+    return gone.signal;
+  }
+
+  #next(): Promise<Received> {
+    const ahead = this.#ahead ?? this.#read();
+    this.#ahead = undefined;
+    return ahead;
+  }
+
+  /** The next frame that means something here, already checked against the order of the conversation. */
+  async #read(): Promise<Received> {
+    for (;;) {
+      const { value: frame } = await this.#frames.next();
+      if (frame === undefined) return { is: "end-of-stream" };
+      if (frame.type === "block") {
+        this.#conversation.step("sender", "block");
+        return { is: "block", block: frame };
+      }
+      const message = parseMessage(frame.payload);
+      this.#conversation.step("sender", message.t === "entry" ? `entry-${message.type}` : message.t);
+      if (message.t === "abort") throw fromWire(message, "the peer");
+      if (message.t !== "heartbeat") return { is: "message", message };
+    }
+  }
+
+  #say(message: Exclude<Message, { t: "hello" | "entry" }>): void {
+    this.#conversation.step("receiver", message.t);
+    this.#link.send(message);
+  }
+}
+
+/** Tells the sender of a full disk how much is missing. */
+async function withFreeSpace(error: LanxferError, needs: number, inbox: string): Promise<LanxferError> {
+  if (error.code !== "E_NO_SPACE" || error.details["needs"] !== undefined) return error;
+  const { bavail, bsize } = await statfs(inbox).catch(() => ({ bavail: 0, bsize: 0 }));
+  return error.with({ needs, has: bavail * bsize });
+}

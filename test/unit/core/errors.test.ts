@@ -108,9 +108,16 @@ describe("more details", () => {
 });
 
 describe("an error on its way to a peer", () => {
-  it.each(localCodes)("%s stays here: the peer learns only that something went wrong", (code) => {
-    expect(toWire(new LanxferError(code, { text: "secret", path: "/home/ada" }))).toEqual({ code: "E_INTERNAL" });
+  it("that we cancelled is told as cancelled by us", () => {
+    expect(toWire(new LanxferError("E_CANCELLED"))).toEqual({ code: "E_CANCELLED_BY_PEER" });
   });
+
+  it.each(localCodes.filter((code) => code !== "E_CANCELLED"))(
+    "%s stays here: the peer learns only that something went wrong",
+    (code) => {
+      expect(toWire(new LanxferError(code, { text: "secret", path: "/home/ada" }))).toEqual({ code: "E_INTERNAL" });
+    },
+  );
 
   it.each(wireCodes)("%s arrives as itself, with a whole sentence", (code) => {
     const sent = toWire(new LanxferError(code, allDetails(code)));

@@ -38,7 +38,7 @@ import {
 export interface ControlHandlers {
   identity(): IdentityView;
   status(): Promise<StatusView>;
-  /** Queries the network again first: about 1 s at most. */
+  /** Who is known now; also makes the daemon ask the network again. */
   peers(): Promise<PeerView[]>;
   addPeer(request: z.infer<typeof addPeerRequest>): Promise<void>;
   removePeer(name: string): Promise<void>;

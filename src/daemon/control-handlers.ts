@@ -1,12 +1,13 @@
 /** What each route of the control API does: looks up, calls the part that knows, shows the result. */
 
-import { stat, statfs } from "node:fs/promises";
+import { lstat, statfs } from "node:fs/promises";
+import { basename } from "node:path";
 import type { ControlHandlers } from "../control/api.ts";
 import type { InboxView, SettingView, StatusView } from "../control/schema.ts";
 import { LanxferError, toLanxferError } from "../core/errors.ts";
 import { formatDeviceId, shortId } from "../core/ids.ts";
 import { VERSION } from "../core/version.ts";
-import { resolve } from "../discovery/resolve.ts";
+import { type Resolved, resolve } from "../discovery/resolve.ts";
 import type { Peer } from "../discovery/types.ts";
 import type { Device } from "../identity/trust-file.ts";
 import type { DaemonDeps } from "./deps.ts";
@@ -40,6 +41,15 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
     }
     throw unknown;
   };
+  const findPeer = async (target: string): Promise<Resolved> => {
+    try {
+      return resolve(target, trust.list(), discovery.peers());
+    } catch (error) {
+      if (toLanxferError(error).code !== "E_NO_PEER") throw error;
+      await discovery.refresh(); // it may have come this moment
+      return resolve(target, trust.list(), discovery.peers());
+    }
+  };
   const setting = (name: SettingName): SettingView => {
     const { description, live } = SETTINGS[name];
     const note = live ? description : `${description} (from the next start of lanxferd)`;
@@ -72,14 +82,16 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
     },
 
     async peers() {
-      await discovery.refresh();
+      // Somebody looks: what is stale is asked again, for the next look. The table
+      // itself is seconds old at most, and a script should not wait for it.
+      void discovery.refresh();
       return discovery.peers().map((peer) => peerView(peer, trust.get(peer.id)));
     },
     addPeer: ({ name, host: address, port }) => reach.add(name, { host: address, port }),
     removePeer: (name) => reach.remove(name),
 
     async send(request) {
-      const target = resolve(request.peer, trust.list(), discovery.peers());
+      const target = await findPeer(request.peer);
       const recipient = trust.get(target.id);
       if (recipient === undefined) throw new LanxferError("E_NOT_PAIRED", { peer: target.name });
       return outgoing.start({ id: recipient.id, name: recipient.name }, request);
@@ -109,15 +121,17 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
 
     async inbox() {
       const arrived = await history.read(INBOX_LOOKBACK, (line) => line.direction === "in" && line.result === "done");
-      const items = arrived.flatMap((line) =>
-        line.items.map(async ({ path, type }): Promise<InboxView | undefined> => {
-          if (path === null) return undefined;
-          const stats = await stat(path).catch(() => undefined);
-          if (stats === undefined) return undefined;
-          const bytes = stats.isFile() ? stats.size : null;
-          return { path, name: path.slice(path.lastIndexOf("/") + 1), type, bytes, from: line.peer, at: line.at };
-        }),
-      );
+      const newest = new Map<string, Omit<InboxView, "bytes">>();
+      for (const line of arrived) {
+        for (const { path, type } of line.items) {
+          if (path === null || newest.has(path)) continue;
+          newest.set(path, { path, name: basename(path), type, from: line.peer, at: line.at });
+        }
+      }
+      const items = [...newest.values()].map(async (item): Promise<InboxView | undefined> => {
+        const stats = await lstat(item.path).catch(() => undefined);
+        return stats && { ...item, bytes: stats.isFile() ? stats.size : null };
+      });
       return (await Promise.all(items)).filter((item) => item !== undefined);
     },
     history: (limit) => history.read(limit),

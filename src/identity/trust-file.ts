@@ -84,12 +84,12 @@ export async function replaceDevices(dir: string, devices: readonly Device[]): P
   await replaceStateFile(path.join(dir, DEVICES_FILE), encode(devices), MODE);
 }
 
-/** Makes the list that replaceDevices has put in place last, and copies it. Throws E_STATE when it may not last. */
+/** Copies the list that replaceDevices has put in place, and makes both last. Throws E_STATE when they may not. */
 export async function settleDevices(dir: string, devices: readonly Device[]): Promise<void> {
-  await syncDirectory(dir);
   const backup = path.join(dir, BACKUP_FILE);
   // No copy is better than an old one, which could bring back a device that was unpaired.
   await replaceStateFile(backup, encode(devices), MODE).catch(() => rm(backup, { force: true }).catch(() => undefined));
+  await syncDirectory(dir);
 }
 
 function encode(devices: readonly Device[]): string {

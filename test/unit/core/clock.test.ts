@@ -1,5 +1,5 @@
 import { getEventListeners } from "node:events";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 
 /** Timers that keep this process alive. */
@@ -72,6 +72,23 @@ describe("the clock of the system", () => {
     cancel();
     controller.abort();
     await sleep;
+  });
+
+  it("runs at the end of such a delay, and not when it was cancelled half way", () => {
+    vi.useFakeTimers();
+    try {
+      const ran: string[] = [];
+      systemClock.after(2 ** 32, () => ran.push("whole"));
+      const cancel = systemClock.after(2 ** 32, () => ran.push("cancelled"));
+      vi.advanceTimersByTime(2 ** 32 - 1);
+      expect(ran).toEqual([]);
+      cancel();
+      vi.advanceTimersByTime(1);
+      expect(ran).toEqual(["whole"]);
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 

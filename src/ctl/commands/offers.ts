@@ -1,0 +1,41 @@
+/** `offers`, `accept` and `decline`: what waits for an answer. */
+
+import type { ControlClient } from "../../control/client.ts";
+import { formatSize, safe } from "../../core/text.ts";
+import type { ExitCode } from "../grammar.ts";
+import { table } from "../render/table.ts";
+import { formatWhen } from "../render/time.ts";
+import { offered, what } from "../render/words.ts";
+import type { Ui } from "../ui.ts";
+
+export async function offers(client: ControlClient, _args: object, ui: Ui, signal: AbortSignal): Promise<ExitCode> {
+  const { offers } = await client.call("get", "/v1/offers", {}, signal);
+  for (const offer of offers) ui.object(offer);
+  const rows = offers.map((offer) => [
+    safe(offer.id),
+    safe(offer.from.name),
+    formatWhen(offer.since),
+    String(offer.entries),
+    formatSize(offer.bytes),
+    what(offer.items),
+  ]);
+  if (rows.length > 0) ui.print(...(await table(["ID", "FROM", "SINCE", "ENTRIES", "SIZE", "WHAT"], rows)));
+  else if (!ui.json) ui.notice("no offers");
+  return 0;
+}
+
+interface Args {
+  readonly id: string;
+}
+
+export async function accept(client: ControlClient, args: Args, ui: Ui, signal: AbortSignal): Promise<ExitCode> {
+  const offer = await client.call("post", "/v1/offers/:id/accept", { param: { id: args.id } }, signal);
+  ui.print(`accepted ${offered(offer)}`);
+  return 0;
+}
+
+export async function decline(client: ControlClient, args: Args, ui: Ui, signal: AbortSignal): Promise<ExitCode> {
+  const offer = await client.call("post", "/v1/offers/:id/decline", { param: { id: args.id } }, signal);
+  ui.print(`declined ${offered(offer)}`);
+  return 0;
+}

@@ -1,0 +1,57 @@
+/**
+ * `send`: hands paths to the daemon and stays until the receiver has confirmed
+ * that all of it is on its disk, or has not.
+ */
+
+import type { ControlClient } from "../../control/client.ts";
+import type { TransferView } from "../../control/schema.ts";
+import { LanxferError } from "../../core/errors.ts";
+import { eventsOf, viewsOf } from "../follow.ts";
+import type { ExitCode } from "../grammar.ts";
+import { SendReport } from "../send-report.ts";
+import { sourcePath } from "../source-path.ts";
+import type { Ui } from "../ui.ts";
+
+const CANCEL_PATIENCE = 3_000; // ms for both ends to agree that it is over
+
+interface Args {
+  readonly peer: string;
+  readonly path: readonly string[];
+  readonly json: boolean;
+}
+
+export async function send(client: ControlClient, args: Args, ui: Ui, signal: AbortSignal): Promise<ExitCode> {
+  const paths = await Promise.all(args.path.map(sourcePath));
+  const stream = new AbortController();
+  const events = eventsOf(client, stream.signal);
+  try {
+    await events.next(); // the snapshot: from here on nothing is missed
+    signal.throwIfAborted();
+    // Not ended by the signal: a transfer that we do not hear of could not be cancelled.
+    const first = await client.call("post", "/v1/transfers", { json: { peer: args.peer, paths } });
+    const report = await SendReport.begin(first, ui);
+    const cancel = () => {
+      // That it has ended already, or the daemon is gone, is told by the events.
+      client.call("delete", "/v1/transfers/:id", { param: { id: first.id } }).catch(() => {});
+      ui.clock.after(CANCEL_PATIENCE, () => stream.abort());
+    };
+    if (signal.aborted) cancel();
+    else signal.addEventListener("abort", cancel, { once: true });
+    return await follow(viewsOf(client, first, events, stream.signal), report, signal);
+  } finally {
+    stream.abort();
+    await events.return(undefined);
+  }
+}
+
+async function follow(views: AsyncGenerator<TransferView>, report: SendReport, signal: AbortSignal): Promise<ExitCode> {
+  try {
+    for await (const view of views) report.update(view);
+    return report.end(signal.aborted);
+  } catch (error) {
+    if (error instanceof LanxferError && error.code === "E_DAEMON_DOWN") report.lost();
+    throw error;
+  } finally {
+    report.close();
+  }
+}

@@ -1,0 +1,61 @@
+/** `status` and `id`: how the daemon is doing, and who we are. */
+
+import type { ControlClient } from "../../control/client.ts";
+import type { StatusView } from "../../control/schema.ts";
+import { formatSize, safe } from "../../core/text.ts";
+import type { ExitCode } from "../grammar.ts";
+import { formatWhen } from "../render/time.ts";
+import { path } from "../render/words.ts";
+import type { Ui } from "../ui.ts";
+
+export async function status(client: ControlClient, _args: object, ui: Ui, signal: AbortSignal): Promise<ExitCode> {
+  const view = await client.call("get", "/v1/status", {}, signal);
+  ui.object(view);
+  ui.print(...pairs(facts(view)));
+  return 0;
+}
+
+export async function id(client: ControlClient, _args: object, ui: Ui, signal: AbortSignal): Promise<ExitCode> {
+  const view = await client.call("get", "/v1/id", {}, signal);
+  ui.object(view);
+  ui.print(
+    ...pairs([
+      ["name", safe(view.name)],
+      ["short id", safe(view.short)],
+      ["id", safe(view.formatted)],
+    ]),
+  );
+  return 0;
+}
+
+type Fact = readonly [name: string, value: string];
+
+function facts(view: StatusView): Fact[] {
+  const { inbox, paths } = view;
+  const free = inbox.free === null ? "" : ` (${formatSize(inbox.free)} free)`;
+  const refused = Object.entries(view.refused).map(([why, count]) => `${safe(why)} ${count}`);
+  return [
+    ["name", safe(view.name)],
+    ["short id", safe(view.short)],
+    ["version", `${safe(view.version)} on Node ${safe(view.node)}`],
+    ["process", `${view.pid}, since ${formatWhen(view.startedAt)}`],
+    ["port", String(view.port)],
+    ["inbox", `${path(inbox.path)}${free}${inbox.problem === null ? "" : `: ${path(inbox.problem)}`}`],
+    ["settings", path(paths.config)],
+    ["state", path(paths.state)],
+    ["socket", path(paths.socket)],
+    ...view.interfaces.map((link): Fact => {
+      const reason = link.reason === null ? "" : `, ${safe(link.reason)}`;
+      return ["network", `${safe(link.name)} ${safe(link.address)}, ${link.used ? "used" : "not used"}${reason}`];
+    }),
+    ["peers", `${view.peers} here, ${view.devices} paired`],
+    ["transfers", `${view.running} running, ${view.offers} waiting for an answer`],
+    ["refused", refused.length === 0 ? "nothing" : refused.join(", ")],
+  ];
+}
+
+/** One fact a line. The names are ours, so their length is their width. */
+function pairs(facts: readonly Fact[]): string[] {
+  const width = Math.max(...facts.map(([name]) => name.length));
+  return facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
+}

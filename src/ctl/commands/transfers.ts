@@ -1,0 +1,47 @@
+/** `transfers` and `cancel`. */
+
+import type { ControlClient } from "../../control/client.ts";
+import type { TransferView } from "../../control/schema.ts";
+import { formatSize, safe } from "../../core/text.ts";
+import type { ExitCode } from "../grammar.ts";
+import { percentOf } from "../render/progress.ts";
+import { table } from "../render/table.ts";
+import { path, what, whatAndWho } from "../render/words.ts";
+import type { Ui } from "../ui.ts";
+
+export async function transfers(
+  client: ControlClient,
+  args: { readonly all: boolean },
+  ui: Ui,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const query = args.all ? { all: "true" as const } : {};
+  const { transfers } = await client.call("get", "/v1/transfers", { query }, signal);
+  for (const transfer of transfers) ui.object(transfer);
+  if (transfers.length > 0)
+    ui.print(...(await table(["ID", "PEER", "STATE", "DONE", "SIZE", "WHAT"], transfers.map(row))));
+  else if (!ui.json) ui.notice("no transfers");
+  return 0;
+}
+
+function row(transfer: TransferView): string[] {
+  return [
+    safe(transfer.id),
+    `${transfer.direction === "out" ? "to" : "from"} ${safe(transfer.peer.name)}`,
+    transfer.state,
+    `${percentOf(transfer)}%`,
+    formatSize(transfer.bytes),
+    transfer.error === null ? what(transfer.items) : `${what(transfer.items)}: ${path(transfer.error.message)}`,
+  ];
+}
+
+export async function cancel(
+  client: ControlClient,
+  args: { readonly id: string },
+  ui: Ui,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const transfer = await client.call("delete", "/v1/transfers/:id", { param: { id: args.id } }, signal);
+  ui.print(`cancelled ${whatAndWho(transfer)}`);
+  return 0;
+}

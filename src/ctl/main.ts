@@ -1,0 +1,115 @@
+#!/usr/bin/env node
+/**
+ * lanxferctl: reads the command line, runs one command, and sets the exit
+ * status; nobody else does. Signals: the first one asks the command to end, the
+ * second ends the program.
+ */
+
+import { homedir } from "node:os";
+import { ControlClient } from "../control/client.ts";
+import { systemClock } from "../core/clock.ts";
+import { places } from "../core/places.ts";
+import { VERSION } from "../core/version.ts";
+import { asksFor, readArguments } from "./arguments.ts";
+import { ownsDirectory, waitForDaemon } from "./connect.ts";
+import type { ExitCode } from "./grammar.ts";
+import { COMMANDS, GROUPS } from "./program.ts";
+import { Ui } from "./ui.ts";
+import { refuseInvite } from "./values.ts";
+
+const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+const COMPLETION_PATIENCE = 250; // ms: a shell waits for us, and a person for the shell
+
+const program = { commands: COMMANDS, groups: GROUPS };
+
+function socketPath(): string {
+  const uid = process.getuid?.() ?? -1;
+  const host = {
+    platform: process.platform,
+    uid,
+    home: homedir(),
+    ownsDirectory: (path: string) => ownsDirectory(path, uid),
+  };
+  return places(process.env, host).socket;
+}
+
+/** Carries out `argv` and returns the exit status. Throws what goes wrong. */
+async function run(argv: readonly string[], ui: Ui, signal: AbortSignal): Promise<ExitCode> {
+  refuseInvite(argv);
+  const line = readArguments(argv, COMMANDS);
+  if (line === undefined) return await explain(argv);
+  const start = line.command.prepare(line.raw);
+  const socket = line.command.offline === true ? "" : socketPath();
+  if (socket !== "") await waitForDaemon(socket, systemClock, signal);
+  const code = await start(new ControlClient(socket, VERSION), ui, signal);
+  await ui.flushed();
+  return code;
+}
+
+/** What is not a command to run: a question for help, for the version, or a mistake. */
+async function explain(argv: readonly string[]): Promise<ExitCode> {
+  const { explainMistake, helpText } = await import("./help.ts");
+  if (asksFor(argv, "--help") || asksFor(argv, "-h")) {
+    process.stdout.write(`${await helpText(argv, program)}\n`);
+    return 0;
+  }
+  if (asksFor(argv, "--version")) {
+    process.stdout.write(`lanxferctl ${VERSION}\n`);
+    return 0;
+  }
+  if (argv.every((arg) => arg === "-v" || arg === "--verbose")) {
+    process.stderr.write(`${await helpText([], program)}\n`);
+    return 2;
+  }
+  throw await explainMistake(argv, program);
+}
+
+async function complete(words: readonly string[]): Promise<ExitCode> {
+  const { completions } = await import("./complete.ts");
+  const signal = AbortSignal.timeout(COMPLETION_PATIENCE);
+  const names = async (kind: "peer" | "device") => {
+    const { knownNames } = await import("./names.ts");
+    return await knownNames(new ControlClient(socketPath(), VERSION), kind, signal);
+  };
+  for (const word of await completions(words, COMMANDS, names)) process.stdout.write(`${word}\n`);
+  return 0;
+}
+
+async function main(): Promise<void> {
+  const argv = process.argv.slice(2);
+  if (argv[0] === "--get-yargs-completions") {
+    process.exitCode = await complete(argv.slice(1)).catch(() => 0);
+    return;
+  }
+  const ui = new Ui(process, {
+    json: asksFor(argv, "--json"),
+    verbose: asksFor(argv, "-v") || asksFor(argv, "--verbose"),
+    env: process.env,
+    clock: systemClock,
+  });
+  const interrupt = new AbortController();
+  let interrupted: ExitCode | undefined;
+  const end = (code: ExitCode) => {
+    ui.finish(code);
+    process.exit(code);
+  };
+  for (const [name, code] of Object.entries(SIGNALS)) {
+    process.on(name, () => {
+      if (interrupted !== undefined) end(code);
+      interrupted = code;
+      interrupt.abort();
+    });
+  }
+  process.on("uncaughtException", (error) => end(ui.failed(error)));
+  let code: ExitCode;
+  try {
+    code = await run(argv, ui, interrupt.signal);
+  } catch (error) {
+    code = interrupted ?? ui.failed(error);
+  }
+  code = interrupted ?? code;
+  ui.finish(code);
+  process.exitCode = code;
+}
+
+await main();

@@ -1,0 +1,249 @@
+/** Every command of lanxferctl. What a command does is in its file; this says how it is called. */
+
+import { type Command, command, type Option, type Positional } from "./grammar.ts";
+import { parseAddress, parseHostPort, parseInviteSource, parseLimit, parsePath, parseTtl } from "./values.ts";
+
+const JSON_OUTPUT = { summary: "print one JSON object a line" } as const satisfies Option;
+
+const ID = {
+  name: "id",
+  summary: "its id, or the beginning of it",
+  arity: "one",
+  kind: "text",
+} as const satisfies Positional;
+const DEVICE = {
+  name: "device",
+  summary: "its name, its id, or the beginning of that",
+  arity: "one",
+  kind: "device",
+} as const satisfies Positional;
+const SETTING = { name: "name", summary: "the setting", arity: "one", kind: "text" } as const satisfies Positional;
+
+export const COMMANDS: readonly Command[] = [
+  command(
+    {
+      words: ["peers"],
+      summary: "show who is on the network, paired or not; see also peers add, peers rm",
+      positionals: [],
+      options: { watch: { summary: "go on and show changes" }, json: JSON_OUTPUT },
+    },
+    async () => (await import("./commands/peers.ts")).peers,
+  ),
+  command(
+    {
+      words: ["peers", "add"],
+      summary: "say where a device is, for a network without multicast",
+      positionals: [
+        { name: "name", summary: "a name for the entry", arity: "one", kind: "text" },
+        { name: "address", summary: "HOST or HOST:PORT", arity: "one", kind: "text", parse: parseHostPort },
+      ],
+      options: {},
+    },
+    async () => (await import("./commands/static-peers.ts")).addPeer,
+  ),
+  command(
+    {
+      words: ["peers", "rm"],
+      summary: "forget an address that was added",
+      positionals: [{ name: "name", summary: "the name it was added under", arity: "one", kind: "text" }],
+      options: {},
+    },
+    async () => (await import("./commands/static-peers.ts")).removePeer,
+  ),
+  command(
+    {
+      words: ["send"],
+      summary: "send files and folders; ends when they are on the receiver's disk",
+      positionals: [
+        { name: "peer", summary: "name or id of the receiver", arity: "one", kind: "peer" },
+        { name: "path", summary: "files and folders", arity: "many", kind: "path", parse: parsePath },
+      ],
+      options: { json: JSON_OUTPUT },
+    },
+    async () => (await import("./commands/send.ts")).send,
+  ),
+  command(
+    {
+      words: ["transfers"],
+      summary: "show what is being sent and received",
+      positionals: [],
+      options: { all: { summary: "also what ended lately" }, json: JSON_OUTPUT },
+    },
+    async () => (await import("./commands/transfers.ts")).transfers,
+  ),
+  command(
+    { words: ["cancel"], summary: "end a transfer", positionals: [ID], options: {} },
+    async () => (await import("./commands/transfers.ts")).cancel,
+  ),
+  command(
+    {
+      words: ["offers"],
+      summary: "show what others want to send and you have not answered",
+      positionals: [],
+      options: { json: JSON_OUTPUT },
+    },
+    async () => (await import("./commands/offers.ts")).offers,
+  ),
+  command(
+    { words: ["accept"], summary: "take what is offered", positionals: [ID], options: {} },
+    async () => (await import("./commands/offers.ts")).accept,
+  ),
+  command(
+    { words: ["decline"], summary: "refuse what is offered", positionals: [ID], options: {} },
+    async () => (await import("./commands/offers.ts")).decline,
+  ),
+  command(
+    {
+      words: ["invite"],
+      summary: "print a text that lets one other device pair with this one",
+      positionals: [],
+      options: {
+        ttl: { summary: "how long it can be used: 45s, 10m, 1h30m (up to 24h)", parse: parseTtl },
+        address: { summary: "HOST or HOST:PORT of this device, for a network without multicast", parse: parseAddress },
+      },
+    },
+    async () => (await import("./commands/pairing.ts")).invite,
+  ),
+  command(
+    {
+      words: ["pair"],
+      summary: "pair with the device that made an invite",
+      positionals: [],
+      options: {
+        invite: {
+          summary: "file that holds the invite, or - for standard input",
+          parse: parseInviteSource,
+          required: true,
+        },
+      },
+    },
+    async () => (await import("./commands/pairing.ts")).pair,
+  ),
+  command(
+    { words: ["devices"], summary: "show the paired devices", positionals: [], options: { json: JSON_OUTPUT } },
+    async () => (await import("./commands/devices.ts")).devices,
+  ),
+  command(
+    { words: ["unpair"], summary: "end the trust in a device", positionals: [DEVICE], options: {} },
+    async () => (await import("./commands/devices.ts")).unpair,
+  ),
+  command(
+    {
+      words: ["policy"],
+      summary: "say what happens to what a device sends",
+      positionals: [
+        DEVICE,
+        {
+          name: "policy",
+          summary: "take it, ask first, or refuse it",
+          arity: "one",
+          kind: "text",
+          choices: ["auto", "ask", "block"],
+        },
+      ],
+      options: {},
+    },
+    async () => (await import("./commands/devices.ts")).policy,
+  ),
+  command(
+    {
+      words: ["rename"],
+      summary: "give a paired device another name, on this machine only",
+      positionals: [DEVICE, { name: "name", summary: "the new name", arity: "one", kind: "text" }],
+      options: {},
+    },
+    async () => (await import("./commands/devices.ts")).rename,
+  ),
+  command(
+    {
+      words: ["inbox"],
+      summary: "show what arrived and is still in the inbox",
+      positionals: [],
+      options: { json: JSON_OUTPUT },
+    },
+    async () => (await import("./commands/inbox.ts")).inbox,
+  ),
+  command(
+    {
+      words: ["history"],
+      summary: "show past transfers, the newest first",
+      positionals: [],
+      options: { limit: { summary: "how many at most (100)", parse: parseLimit }, json: JSON_OUTPUT },
+    },
+    async () => (await import("./commands/history.ts")).history,
+  ),
+  command(
+    { words: ["watch"], summary: "tell what happens, as it happens", positionals: [], options: { json: JSON_OUTPUT } },
+    async () => (await import("./commands/watch.ts")).watch,
+  ),
+  command(
+    { words: ["status"], summary: "show how lanxferd is doing", positionals: [], options: { json: JSON_OUTPUT } },
+    async () => (await import("./commands/status.ts")).status,
+  ),
+  command(
+    {
+      words: ["id"],
+      summary: "show the name and the id of this device",
+      positionals: [],
+      options: { json: JSON_OUTPUT },
+    },
+    async () => (await import("./commands/status.ts")).id,
+  ),
+  command(
+    {
+      words: ["config", "list"],
+      summary: "show all settings",
+      positionals: [],
+      options: { json: JSON_OUTPUT },
+    },
+    async () => (await import("./commands/config.ts")).list,
+  ),
+  command(
+    { words: ["config", "get"], summary: "show one setting", positionals: [SETTING], options: { json: JSON_OUTPUT } },
+    async () => (await import("./commands/config.ts")).get,
+  ),
+  command(
+    {
+      words: ["config", "set"],
+      summary: "change a setting",
+      positionals: [
+        SETTING,
+        { name: "value", summary: "the value; of a list, the parts with commas between", arity: "one", kind: "text" },
+      ],
+      options: { json: JSON_OUTPUT },
+    },
+    async () => (await import("./commands/config.ts")).set,
+  ),
+  command(
+    {
+      words: ["config", "unset"],
+      summary: "go back to the default of a setting",
+      positionals: [SETTING],
+      options: { json: JSON_OUTPUT },
+    },
+    async () => (await import("./commands/config.ts")).unset,
+  ),
+  command(
+    {
+      words: ["completion"],
+      summary: "print a script that makes a shell complete these commands",
+      positionals: [
+        {
+          name: "shell",
+          summary: "the shell (that of $SHELL)",
+          arity: "optional",
+          kind: "text",
+          choices: ["bash", "zsh", "fish"],
+        },
+      ],
+      options: {},
+      offline: true,
+    },
+    async () => (await import("./commands/completion.ts")).completion,
+  ),
+];
+
+/** What the groups of commands are about, for those that are not a command themselves. */
+export const GROUPS: Readonly<Record<string, string>> = {
+  config: "show and change settings",
+};

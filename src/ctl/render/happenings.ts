@@ -1,0 +1,97 @@
+/** Events of the daemon in words: what `watch` prints. Pure. */
+
+import type { ControlEvent, PeerView, TransferView } from "../../control/schema.ts";
+import { assertNever } from "../../core/assert.ts";
+import { formatSize, safe } from "../../core/text.ts";
+import { address, offered, path, trust, whatAndWho } from "./words.ts";
+
+/** Transfers that were seen running: what began before is not told again. */
+export type Seen = ReadonlySet<string>;
+
+/** The lines for an event, and which transfers have been told of since. */
+export function happenings(seen: Seen, event: ControlEvent): { readonly lines: string[]; readonly seen: Seen } {
+  switch (event.type) {
+    case "snapshot": {
+      const fresh = event.transfers.filter(({ id }) => !seen.has(id));
+      return {
+        lines: [
+          ...peerLines(event),
+          ...fresh.map(beginning),
+          ...event.offers.map((offer) => waiting(offer.id, offered(offer))),
+        ],
+        seen: new Set(event.transfers.map(({ id }) => id)),
+      };
+    }
+    case "peer":
+      return { lines: peerLines(event), seen };
+    case "transfer":
+      return transferHappening(seen, event.transfer);
+    case "offer": {
+      const { change, offer } = event;
+      return { lines: change === "new" ? [waiting(offer.id, offered(offer))] : [], seen };
+    }
+    case "overrun":
+      return { lines: ["too much happened at once: some of it is not shown"], seen };
+    default:
+      return assertNever(event);
+  }
+}
+
+/** The lines about peers in an event: who is here, who came, who left. */
+export function peerLines(event: Extract<ControlEvent, { type: "snapshot" | "peer" }>): string[] {
+  if (event.type === "snapshot") return event.peers.map((peer) => peerLine(peer, "is here"));
+  switch (event.change) {
+    case "up":
+      return [peerLine(event.peer, "came")];
+    case "down":
+      return [`${safe(event.peer.name)} left (${safe(event.peer.short)})`];
+    case "changed":
+      return []; // an address or a doubt: nothing that a person waits for
+    default:
+      return assertNever(event.change);
+  }
+}
+
+function peerLine(peer: PeerView, verb: string): string {
+  return `${safe(peer.name)} ${verb} (${safe(peer.short)}, ${trust(peer)}, ${address(peer.endpoints[0])})`;
+}
+
+function waiting(id: string, offer: string): string {
+  return `offered: ${offer}; answer with "lanxferctl accept ${safe(id)}" or "lanxferctl decline ${safe(id)}"`;
+}
+
+function transferHappening(seen: Seen, transfer: TransferView): { readonly lines: string[]; readonly seen: Seen } {
+  const end = ending(transfer);
+  if (end !== undefined) return { lines: end, seen: new Set([...seen].filter((id) => id !== transfer.id)) };
+  if (seen.has(transfer.id)) return { lines: [], seen };
+  return { lines: [beginning(transfer)], seen: new Set([...seen, transfer.id]) };
+}
+
+function beginning(transfer: TransferView): string {
+  const size = transfer.state === "preparing" ? "" : ` (${formatSize(transfer.bytes)})`; // not known before
+  return `${transfer.direction === "out" ? "sending" : "receiving"} ${whatAndWho(transfer)}${size}`;
+}
+
+function ending(transfer: TransferView): string[] | undefined {
+  const { state, direction, items } = transfer;
+  switch (state) {
+    case "done":
+      if (direction === "out") return [`sent ${whatAndWho(transfer)} (${formatSize(transfer.bytes)})`];
+      return [
+        `received ${whatAndWho(transfer)} (${formatSize(transfer.bytes)})`,
+        ...items.flatMap((item) => (item.path === null ? [] : [`  ${path(item.path)}`])),
+      ];
+    case "failed":
+      return [`failed: ${whatAndWho(transfer)}: ${path(transfer.error?.message ?? "no reason given")}`];
+    case "cancelled":
+      return [`cancelled: ${whatAndWho(transfer)}`];
+    case "preparing":
+    case "connecting":
+    case "asking":
+    case "running":
+    case "finishing":
+      return undefined;
+    default:
+      return assertNever(state);
+  }
+}

@@ -1,0 +1,42 @@
+/** Peers, devices and transfers in words. Every text is safe to print. */
+
+import type { OfferView, PeerView, TransferView } from "../../control/schema.ts";
+import { formatSize, safe } from "../../core/text.ts";
+
+/** Longest path shown: all of it. */
+const MAX_PATH = 4_096;
+
+/** `report.pdf`, `report.pdf and 2 more`. */
+export function what(items: readonly { readonly name: string }[]): string {
+  const [first, ...rest] = items;
+  if (first === undefined) return "nothing";
+  return rest.length === 0 ? safe(first.name) : `${safe(first.name)} and ${rest.length} more`;
+}
+
+/** `report.pdf to alice`, `report.pdf from bob`. */
+export function whatAndWho(transfer: Pick<TransferView, "items" | "direction" | "peer">): string {
+  return `${what(transfer.items)} ${transfer.direction === "out" ? "to" : "from"} ${safe(transfer.peer.name)}`;
+}
+
+/** `report.pdf from bob (3.1 GB)`. */
+export function offered(offer: OfferView): string {
+  return `${what(offer.items)} from ${safe(offer.from.name)} (${formatSize(offer.bytes)})`;
+}
+
+/** `paired`, `paired as bob` when we call it otherwise than it calls itself, `unpaired`. */
+export function trust(peer: PeerView): string {
+  if (!peer.paired) return "unpaired";
+  return peer.petname === null || peer.petname === peer.name ? "paired" : `paired as ${safe(peer.petname)}`;
+}
+
+/** `192.0.2.7:25726`, `[fe80::1%eth0]:25726`. */
+export function address(endpoint: PeerView["endpoints"][number] | undefined): string {
+  if (endpoint === undefined) return "-";
+  const host = safe(endpoint.address);
+  return host.includes(":") ? `[${host}]:${endpoint.port}` : `${host}:${endpoint.port}`;
+}
+
+/** A path in full, as the shortened form of a name would be no path. */
+export function path(text: string): string {
+  return safe(text, MAX_PATH);
+}

@@ -1,0 +1,140 @@
+/**
+ * What `send` says while it waits and at the end: a status line on a terminal,
+ * a line now and then elsewhere, the views themselves with --json.
+ */
+
+import type { TransferView } from "../control/schema.ts";
+import { assertNever } from "../core/assert.ts";
+import type { Cancel } from "../core/clock.ts";
+import { ERRORS } from "../core/errors.ts";
+import { safe } from "../core/text.ts";
+import type { ExitCode } from "./grammar.ts";
+import {
+  advance,
+  type Progress,
+  plainLine,
+  startProgress,
+  statusLine,
+  summary,
+  waitingLine,
+} from "./render/progress.ts";
+import { fullMeasure, type Measure, plainMeasure } from "./render/width.ts";
+import { path, what, whatAndWho } from "./render/words.ts";
+import type { Ui } from "./ui.ts";
+
+const REDRAW_EVERY = 100; // ms: smooth to the eye
+const LINE_EVERY = 10_000; // ms: enough for a log
+const OBJECT_EVERY = 500; // ms: enough for a program
+const SHOWN = 10; // of a list that may have a hundred
+
+export class SendReport {
+  readonly #ui: Ui;
+  readonly #measure: Measure;
+  readonly #stopDrawing: Cancel;
+  #progress: Progress;
+  #lastLineAt: number;
+  #lastObjectAt = 0;
+  /** What was last said of it. */
+  #state: TransferView["state"] | undefined;
+
+  /** Says that `transfer` has begun. */
+  static async begin(transfer: TransferView, ui: Ui): Promise<SendReport> {
+    return new SendReport(transfer, ui, ui.hasStatus ? await fullMeasure() : plainMeasure);
+  }
+
+  private constructor(transfer: TransferView, ui: Ui, measure: Measure) {
+    this.#ui = ui;
+    this.#measure = measure;
+    this.#lastLineAt = ui.clock.monotonic();
+    this.#progress = startProgress(transfer, this.#lastLineAt);
+    this.#stopDrawing = ui.hasStatus ? ui.clock.every(REDRAW_EVERY, () => this.#draw()) : () => {};
+    this.#log(`sending ${whatAndWho(transfer)}`);
+  }
+
+  update(transfer: TransferView): void {
+    const news = transfer.state !== this.#state;
+    this.#state = transfer.state;
+    const now = this.#ui.clock.monotonic();
+    this.#progress = advance(this.#progress, transfer, now);
+    if (news || now - this.#lastObjectAt >= OBJECT_EVERY) {
+      this.#ui.object(transfer);
+      this.#lastObjectAt = now;
+    }
+    if (news && transfer.state === "asking") this.#log(waitingLine(transfer));
+    if (transfer.state === "running" && now - this.#lastLineAt >= LINE_EVERY) {
+      this.#log(plainLine(this.#progress, now));
+      this.#lastLineAt = now;
+    }
+  }
+
+  /** Says how it ended. `interrupted`: the user wanted it to end. */
+  end(interrupted: boolean): ExitCode {
+    this.close();
+    const { transfer } = this.#progress;
+    switch (transfer.state) {
+      case "done":
+        this.#ui.print(summary(this.#progress, this.#ui.clock.monotonic()), ...otherNames(transfer));
+        if (!this.#ui.json) this.#ui.notice(...skipped(transfer));
+        return 0;
+      case "failed":
+      case "cancelled":
+        if (interrupted) {
+          this.#ui.notice(`cancelled: ${what(transfer.items)} was not sent`);
+          return ERRORS.E_CANCELLED.exit;
+        }
+        return this.#ui.failedAs(
+          transfer.error ?? { code: "E_CANCELLED", message: "cancelled", exit: ERRORS.E_CANCELLED.exit },
+        );
+      case "preparing":
+      case "connecting":
+      case "asking":
+      case "running":
+      case "finishing":
+        this.#ui.notice(`interrupted before lanxferd confirmed that ${whatAndWho(transfer)} was cancelled`);
+        return ERRORS.E_CANCELLED.exit;
+      default:
+        return assertNever(transfer.state);
+    }
+  }
+
+  /** Says that the daemon went away, and with it the transfer. */
+  lost(): void {
+    this.close();
+    this.#ui.notice(`lanxferd went away before ${safe(this.#progress.transfer.peer.name)} had everything`);
+  }
+
+  /** Stops drawing. Idempotent. */
+  close(): void {
+    this.#stopDrawing();
+    this.#ui.clearStatus();
+  }
+
+  #draw(): void {
+    const now = this.#ui.clock.monotonic();
+    this.#ui.status(statusLine(this.#progress, now, this.#ui.statusColumns, this.#measure));
+  }
+
+  #log(line: string): void {
+    if (!this.#ui.hasStatus && !this.#ui.json) this.#ui.notice(line);
+  }
+}
+
+/** What the receiver had to call otherwise. */
+function otherNames(transfer: TransferView): string[] {
+  const items = transfer.items
+    .filter(({ name, as }) => as !== null && as !== name)
+    .map(({ name, as }) => `${transfer.items.length > 1 ? `${safe(name)} ` : ""}saved as "${safe(as ?? "")}"`);
+  const inner = transfer.renamed.map((one) => `${path(one.path)} saved as "${safe(one.as)}"`);
+  return [...items, ...shortened(inner, transfer.renamed.length)];
+}
+
+function skipped(transfer: TransferView): string[] {
+  if (transfer.skippedCount === 0) return [];
+  const lines = transfer.skipped.map((one) => `  ${path(one.path)}: ${safe(one.reason)}`);
+  return [`not sent, skipped: ${transfer.skippedCount}`, ...shortened(lines, transfer.skippedCount)];
+}
+
+function shortened(lines: readonly string[], total: number): string[] {
+  const shown = lines.slice(0, SHOWN);
+  return total > shown.length ? [...shown, `  and ${total - shown.length} more`] : shown;
+}

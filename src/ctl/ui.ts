@@ -1,0 +1,199 @@
+/**
+ * The rules of output. Data goes to stdout; progress, prompts, notices and
+ * errors to stderr. A status line is drawn only when stderr is a terminal. With
+ * --json, stdout has one object a line, the last of them `done`, and nothing
+ * else. No colour is used, so there is none for NO_COLOR to turn off.
+ *
+ * Whatever a line is made of, no control character gets out: names are made
+ * safe by whoever lays out a line, and here once more for those who forgot.
+ */
+
+import { addAbortSignal, type Readable } from "node:stream";
+import type { Clock } from "../core/clock.ts";
+import { type Details, type ErrorView, LanxferError, toLanxferError, toView } from "../core/errors.ts";
+import { safe } from "../core/text.ts";
+import type { ExitCode } from "./grammar.ts";
+import { jsonLine } from "./render/json.ts";
+
+/** What is known of the streams; process.stdout and process.stderr fit. */
+export interface Output extends NodeJS.WritableStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+}
+
+export interface Streams {
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdout: Output;
+  readonly stderr: Output;
+}
+
+export interface UiOptions {
+  readonly json: boolean;
+  /** Also say what led to an error. */
+  readonly verbose: boolean;
+  readonly env: NodeJS.ProcessEnv;
+  readonly clock: Clock;
+}
+
+const DEFAULT_COLUMNS = 80;
+const DEFAULT_ROWS = 24;
+const MAX_MESSAGE = 4_096; // of an error: a list of candidates is longer than a name
+
+export class Ui {
+  readonly json: boolean;
+  readonly clock: Clock;
+  readonly env: NodeJS.ProcessEnv;
+  readonly #streams: Streams;
+  readonly #verbose: boolean;
+  readonly #canRedraw: boolean;
+  readonly #gone = new AbortController();
+  #statusShown = false;
+  #screenLines = 0;
+  #error: Pick<ErrorView, "code" | "message"> | undefined;
+  #finished = false;
+  #outputProblem: Error | undefined;
+
+  constructor(streams: Streams, options: UiOptions) {
+    this.#streams = streams;
+    this.json = options.json;
+    this.clock = options.clock;
+    this.#verbose = options.verbose;
+    this.env = options.env;
+    this.#canRedraw = options.env["TERM"] !== "dumb";
+    streams.stdout.on("error", (error: NodeJS.ErrnoException) => {
+      // `| head` has seen enough: not our error, and nothing more is to be said.
+      if (error.code !== "EPIPE") this.#outputProblem ??= error;
+      this.#gone.abort();
+    });
+    streams.stderr.on("error", () => {}); // there is nowhere left to say it
+  }
+
+  /** Aborts when nobody reads stdout any more. What only prints can end then. */
+  get readerGone(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  /** Data for people, each text a line of its own. Left out with --json. */
+  print(...lines: readonly string[]): void {
+    if (!this.json) this.#toStdout(lines.map((line) => `${clean(line)}\n`).join(""));
+  }
+
+  /** Data for programs: one line. Left out without --json. */
+  object(value: object): void {
+    if (this.json) this.#toStdout(jsonLine({ v: 1, ...value }));
+  }
+
+  /** Something that is not data: what goes on, or what to do next. */
+  notice(...lines: readonly string[]): void {
+    this.clearStatus();
+    for (const line of lines) this.#streams.stderr.write(`${clean(line)}\n`);
+  }
+
+  /** Whether a status line can be drawn. */
+  get hasStatus(): boolean {
+    return this.#streams.stderr.isTTY === true && this.#canRedraw && !this.json;
+  }
+
+  /** Columns that a status line may take; one is left free, as some terminals wrap when the last is written. */
+  get statusColumns(): number {
+    return (this.#streams.stderr.columns ?? DEFAULT_COLUMNS) - 1;
+  }
+
+  /** Draws the status line, in place of the one before. */
+  status(line: string): void {
+    if (!this.hasStatus) return;
+    this.#streams.stderr.write(`\r${clean(line)}\x1b[K`);
+    this.#statusShown = true;
+  }
+
+  clearStatus(): void {
+    if (this.#statusShown) this.#streams.stderr.write("\r\x1b[K");
+    this.#statusShown = false;
+  }
+
+  /** Size of the screen, when stdout is a terminal that can be redrawn. */
+  get screen(): { readonly columns: number; readonly rows: number } | undefined {
+    const { isTTY, columns, rows } = this.#streams.stdout;
+    if (isTTY !== true || !this.#canRedraw || this.json) return undefined;
+    return { columns: columns ?? DEFAULT_COLUMNS, rows: rows ?? DEFAULT_ROWS };
+  }
+
+  /** Draws `lines` in place of those drawn before. No line may be wider than the screen. */
+  redraw(lines: readonly string[]): void {
+    const up = this.#screenLines > 0 ? `\x1b[${this.#screenLines}A` : "";
+    this.#toStdout(`${up}\r\x1b[J${lines.map((line) => `${clean(line)}\n`).join("")}`);
+    this.#screenLines = lines.length;
+  }
+
+  /** Says what went wrong and remembers it for the last line of --json. Returns the exit status. */
+  failed(thrown: unknown): ExitCode {
+    const error = toLanxferError(thrown);
+    return this.failedAs(toView(error), error.cause);
+  }
+
+  /** The same for an error that lanxferd told of. */
+  failedAs(view: Pick<ErrorView, "code" | "message" | "exit" | "hint">, cause?: unknown): ExitCode {
+    const message = safe(view.message, MAX_MESSAGE);
+    const causes = this.#verbose ? chain(cause) : [];
+    this.notice(
+      `lanxferctl: error: ${message}`,
+      ...causes.map((text) => `lanxferctl: cause: ${safe(text, MAX_MESSAGE)}`),
+      ...(view.hint === undefined ? [] : [`lanxferctl: hint: ${safe(view.hint, MAX_MESSAGE)}`]),
+    );
+    this.#error = { code: view.code, message };
+    return view.exit;
+  }
+
+  /**
+   * What standard input has, up to `limit` characters: from a person at a
+   * terminal, who is shown the prompt, one line; else all. It cannot be read
+   * again afterwards, as left open it would keep the program running.
+   */
+  async read(prompt: string, limit: number, signal: AbortSignal): Promise<string> {
+    const input = this.#streams.stdin;
+    const person = input.isTTY === true;
+    if (person) this.#streams.stderr.write(prompt);
+    let text = "";
+    for await (const chunk of addAbortSignal(signal, input)) {
+      text += String(chunk);
+      if (text.length > limit || (person && text.includes("\n"))) break;
+    }
+    return text.slice(0, limit);
+  }
+
+  /** Writes what is due at the very end. Calling it again does nothing. */
+  finish(exit: ExitCode): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.clearStatus();
+    const error = this.#error ?? (exit === 0 ? undefined : { code: "E_CANCELLED", message: "cancelled" });
+    this.object({ event: "done", ok: exit === 0, exit, ...(exit !== 0 && error && { error }) });
+  }
+
+  /** Resolves when stdout has taken everything. Throws E_STATE when it did not, for another reason than a reader who left. */
+  async flushed(): Promise<void> {
+    await new Promise<void>((resolve) => this.#streams.stdout.write("", () => resolve()));
+    const problem = this.#outputProblem;
+    if (problem === undefined) return;
+    const details: Details = { path: "standard output", text: problem.message };
+    throw new LanxferError("E_STATE", details, { cause: problem });
+  }
+
+  #toStdout(text: string): void {
+    this.clearStatus();
+    if (!this.#gone.signal.aborted && text !== "") this.#streams.stdout.write(text);
+  }
+}
+
+function clean(line: string): string {
+  return safe(line, Number.POSITIVE_INFINITY);
+}
+
+function chain(cause: unknown): string[] {
+  const texts: string[] = [];
+  for (let at = cause; at !== undefined && texts.length < 10; at = at instanceof Error ? at.cause : undefined) {
+    texts.push(at instanceof Error ? at.message : String(at));
+  }
+  return texts;
+}

@@ -1,0 +1,76 @@
+/** The values that options and arguments take, as a person writes them. Every function throws E_USAGE. */
+
+import { LanxferError } from "../core/errors.ts";
+import { DEFAULT_PORT } from "../core/places.ts";
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+function usage(text: string): never {
+  throw new LanxferError("E_USAGE", { text });
+}
+
+/** `45s`, `10m`, `1h30m`: milliseconds. */
+export function parseDuration(text: string): number {
+  const match = /^(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?$/.exec(text);
+  if (match === null || text === "") return usage(`not a duration: ${text} (write 45s, 10m or 1h30m)`);
+  const [, hours, minutes, seconds] = match;
+  return Number(hours ?? 0) * HOUR + Number(minutes ?? 0) * MINUTE + Number(seconds ?? 0) * SECOND;
+}
+
+/** How long an invite may be good for: milliseconds. */
+export function parseTtl(text: string): number {
+  const ttl = parseDuration(text);
+  return ttl >= SECOND && ttl <= 24 * HOUR ? ttl : usage(`an invite lasts 1s to 24h, not ${text}`);
+}
+
+/** How many lines of the history. */
+export function parseLimit(text: string): number {
+  const limit = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  return limit >= 1 && limit <= 10_000 ? limit : usage(`the limit is a number from 1 to 10000, not ${text}`);
+}
+
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `nas.local`, `192.0.2.7:4000`, `[fe80::1%eth0]:4000`, `fe80::1`. */
+export function parseHostPort(text: string): HostPort {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text);
+  const bare = text.split(":").length > 2 && !text.includes("[") ? text : undefined; // IPv6 without a port
+  const host = match?.[1] ?? match?.[2] ?? bare;
+  const port = match?.[3] === undefined ? DEFAULT_PORT : Number(match[3]);
+  if (host === undefined || /[\s/]/.test(host) || port < 1 || port > 65_535) {
+    return usage(`not an address: ${text} (write HOST or HOST:PORT)`);
+  }
+  return { host, port };
+}
+
+/** An address that is passed on as it was written, but checked. */
+export function parseAddress(text: string): string {
+  parseHostPort(text);
+  return text;
+}
+
+/** A path to send. `send alice "$UNSET"` must not send the current folder. */
+export function parsePath(text: string): string {
+  return text === "" ? usage("an empty path names nothing") : text;
+}
+
+// `lanxfer-` and at least 93 characters of base32, perhaps in groups; no file is called so.
+const INVITE = /lanxfer(?:[\s-]*[a-z2-7]){60}/i;
+
+/** `-`, or the path of a file. */
+export function parseInviteSource(text: string): string {
+  return text === "" ? usage("--invite needs a file, or - for standard input") : text;
+}
+
+/** Refuses an invite among the arguments, which any user can see while a program runs, without repeating it. */
+export function refuseInvite(argv: readonly string[]): void {
+  if (!argv.some((arg) => INVITE.test(arg))) return;
+  usage(
+    'an invite is a secret, but arguments can be seen by all: make a new one, and use "lanxferctl pair --invite -"',
+  );
+}

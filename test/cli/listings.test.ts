@@ -1,0 +1,211 @@
+import { describe, expect, it } from "vitest";
+import type { ControlHandlers } from "../../src/control/api.ts";
+import { differences, untouched } from "../support/tree.ts";
+import { ACTIVE, objects, Place, transcript } from "./support/place.ts";
+import * as views from "./support/views.ts";
+
+const { HOSTILE } = views;
+
+interface Case {
+  readonly golden: string;
+  readonly args: readonly string[];
+  readonly handlers: Partial<ControlHandlers>;
+}
+
+const alice = views.peer();
+const several = [
+  views.peer({ name: "zoë", id: "z", short: "zzzzzzzz", petname: "zoë", paired: true, state: "suspect" }),
+  views.peer({ name: "日本のノート", id: "n", short: "nnnnnnnn", petname: "notebook", paired: true }),
+  views.peer({ name: "Box 📦", id: "b", short: "bbbbbbbb", endpoints: [v6("fe80::1%eth0")] }),
+  alice,
+];
+
+const CASES: readonly Case[] = [
+  { golden: "peers", args: ["peers"], handlers: { peers: async () => several } },
+  { golden: "peers-json", args: ["peers", "--json"], handlers: { peers: async () => [alice] } },
+  { golden: "peers-none", args: ["peers"], handlers: { peers: async () => [] } },
+  { golden: "peers-none-json", args: ["peers", "--json"], handlers: { peers: async () => [] } },
+  {
+    golden: "transfers",
+    args: ["transfers"],
+    handlers: {
+      transfers: (all) =>
+        all ? [] : [views.transfer({ moved: 1_000_000_000 }), views.transfer({ direction: "in", state: "asking" })],
+    },
+  },
+  {
+    golden: "transfers-all",
+    args: ["transfers", "--all"],
+    handlers: {
+      transfers: (all) => (all ? [views.done(views.transfer()), views.failed(views.transfer(), NO_SPACE())] : []),
+    },
+  },
+  { golden: "transfers-none", args: ["transfers"], handlers: { transfers: () => [] } },
+  { golden: "offers", args: ["offers"], handlers: { offers: () => [views.offer()] } },
+  { golden: "offers-none", args: ["offers"], handlers: { offers: () => [] } },
+  {
+    golden: "devices",
+    args: ["devices"],
+    handlers: { devices: () => [views.device(), views.device({ name: "box", policy: "ask" })] },
+  },
+  { golden: "devices-none", args: ["devices"], handlers: { devices: () => [] } },
+  {
+    golden: "inbox",
+    args: ["inbox"],
+    handlers: {
+      inbox: async () => [views.inbox(), views.inbox({ path: "/home/me/LanInbox/-rf", type: "folder", bytes: null })],
+    },
+  },
+  { golden: "inbox-none", args: ["inbox"], handlers: { inbox: async () => [] } },
+  {
+    golden: "history",
+    args: ["history", "--limit", "2"],
+    handlers: {
+      history: async (limit) =>
+        [
+          views.history(),
+          views.history({ direction: "in", result: "failed", error: NO_SPACE() }),
+          views.history(),
+        ].slice(0, limit),
+    },
+  },
+  { golden: "history-none", args: ["history"], handlers: { history: async (limit) => Array(100 - limit) } },
+  { golden: "status", args: ["status"], handlers: { status: async () => views.status() } },
+  { golden: "status-json", args: ["status", "--json"], handlers: { status: async () => views.status() } },
+  {
+    golden: "status-troubled",
+    args: ["status"],
+    handlers: {
+      status: async () =>
+        views.status({ inbox: { path: "/mnt/x", free: null, problem: "no such folder" }, interfaces: [], refused: {} }),
+    },
+  },
+  { golden: "id", args: ["id"], handlers: { identity: () => views.IDENTITY } },
+  { golden: "id-json", args: ["id", "--json"], handlers: { identity: () => views.IDENTITY } },
+  {
+    golden: "config-list",
+    args: ["config", "list"],
+    handlers: {
+      settings: () => [
+        views.setting(),
+        views.setting({ name: "port", value: 4000, source: "file" }),
+        views.setting({ name: "interfaces.include", value: ["eth0", "wlan0"], source: "environment" }),
+      ],
+    },
+  },
+  { golden: "config-get", args: ["config", "get", "name"], handlers: { settings: () => [views.setting()] } },
+  {
+    golden: "config-get-json",
+    args: ["config", "get", "name", "--json"],
+    handlers: { settings: () => [views.setting()] },
+  },
+  { golden: "config-get-unknown", args: ["config", "get", "nmae"], handlers: { settings: () => [views.setting()] } },
+];
+
+function NO_SPACE() {
+  return {
+    code: "E_NO_SPACE" as const,
+    message: "no space left at alice (needs 3.1 GB, has 1.0 GB)",
+    exit: 9,
+    retryable: true,
+  };
+}
+
+function v6(address: string) {
+  return { address, port: 4000, interface: null, source: "static" as const };
+}
+
+describe("lanxferctl shows", () => {
+  it.each(CASES)(
+    "$golden as people and programs know it, and leaves nothing behind",
+    async ({ golden, args, handlers }) => {
+      const place = await Place.open();
+      await place.daemon(handlers);
+      const before = await place.tree();
+      const result = await place.ctl(args);
+      await expect(transcript(args, result)).toMatchFileSnapshot(`golden/${golden}.txt`);
+      expect(differences(before, await place.tree(), untouched)).toEqual([]);
+    },
+  );
+});
+
+const who = { id: "h", name: HOSTILE };
+const hostileItem = { name: HOSTILE, type: "file" as const, as: HOSTILE, path: `/in/${HOSTILE}` };
+const hostileError = { ...NO_SPACE(), message: HOSTILE, hint: HOSTILE };
+
+/** Every command that shows something from elsewhere, with the same name in every place. */
+const HOSTILE_CASES: readonly Omit<Case, "golden">[] = [
+  {
+    args: ["peers"],
+    handlers: {
+      peers: async () => [
+        views.peer({ name: HOSTILE, petname: "x", paired: true, short: HOSTILE, endpoints: [v6(HOSTILE)] }),
+        views.peer({ name: "y", petname: HOSTILE, paired: true }),
+      ],
+    },
+  },
+  {
+    args: ["transfers", "--all"],
+    handlers: {
+      transfers: () => [
+        { ...views.failed(views.transfer({ peer: who, items: [hostileItem] }), hostileError), id: HOSTILE },
+      ],
+    },
+  },
+  { args: ["offers"], handlers: { offers: () => [views.offer({ id: HOSTILE, from: who, items: [hostileItem] })] } },
+  { args: ["devices"], handlers: { devices: () => [views.device({ name: HOSTILE, short: HOSTILE })] } },
+  { args: ["inbox"], handlers: { inbox: async () => [views.inbox({ from: who, path: hostileItem.path })] } },
+  {
+    args: ["history"],
+    handlers: { history: async () => [views.history({ peer: who, items: [hostileItem], error: hostileError })] },
+  },
+  {
+    args: ["status"],
+    handlers: {
+      status: async () =>
+        views.status({
+          name: HOSTILE,
+          inbox: { path: HOSTILE, free: 1, problem: HOSTILE },
+          interfaces: [{ name: HOSTILE, address: HOSTILE, used: false, reason: HOSTILE }],
+          refused: { [HOSTILE]: 1 },
+        }),
+    },
+  },
+  { args: ["id"], handlers: { identity: () => ({ ...views.IDENTITY, name: HOSTILE }) } },
+  { args: ["config", "list"], handlers: { settings: () => [views.setting({ value: HOSTILE, description: HOSTILE })] } },
+  { args: ["config", "get", "name"], handlers: { settings: () => [views.setting({ value: HOSTILE })] } },
+];
+
+describe.each(HOSTILE_CASES)("What comes from elsewhere does nothing to a terminal in $args", ({ args, handlers }) => {
+  it("when it goes to a pipe", async () => {
+    const place = await Place.open();
+    await place.daemon(handlers);
+    const result = await place.ctl(args);
+    expect(result).toMatchObject({ code: 0, stderr: "" });
+    expect(result.stdout).not.toMatch(ACTIVE);
+    expect(result.stdout).toContain("\\x1b[2J");
+    expect(result.stdout).not.toMatch(/^lanxferctl: error/m);
+  });
+
+  it("when it goes to a terminal", async () => {
+    const place = await Place.open();
+    await place.daemon(handlers);
+    const result = await place.onTerminal(args).finished;
+    expect(result.code).toBe(0);
+    expect(result.stdout).not.toMatch(ACTIVE);
+    expect(result.stdout).toContain("\\x1b[2J");
+  });
+
+  it("when it is JSON, which says it unchanged", async () => {
+    const place = await Place.open();
+    await place.daemon(handlers);
+    const { stdout, stderr, code } = await place.ctl([...args, "--json"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).not.toMatch(ACTIVE);
+    const lines = objects(stdout);
+    expect(lines.every((line) => line["v"] === 1)).toBe(true);
+    expect(lines.filter((line) => line["event"] === "done")).toEqual([{ v: 1, event: "done", ok: true, exit: 0 }]);
+    expect(lines.at(-1)).toMatchObject({ event: "done" });
+    expect(JSON.stringify(lines)).toContain(JSON.stringify(HOSTILE).slice(1, -1));
+  });
+});

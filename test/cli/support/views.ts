@@ -1,0 +1,154 @@
+/** Views as the daemon shows them, with what matters to a test put in. */
+
+import type {
+  DeviceView,
+  HistoryView,
+  InboxView,
+  OfferView,
+  PeerView,
+  SettingView,
+  StatusView,
+  TransferView,
+} from "../../../src/control/schema.ts";
+
+const MIDDAY = "2026-05-01T12:00:00.000Z";
+const ID = "aliceaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaq";
+
+/** Clears the screen, writes the clipboard, forges a line, reverses the reading direction, in C0, C1 and Unicode. */
+export const HOSTILE =
+  "a\x1b[2J\x1b]52;c;ZXZpbA==\x07\nlanxferctl: error: forged\r\x9b31m\u202egpj.exe\u2066\u2028\ufeff\x7f";
+
+export function peer(change: Partial<PeerView> = {}): PeerView {
+  return {
+    id: ID,
+    short: ID.slice(0, 8),
+    name: "alice",
+    petname: null,
+    paired: false,
+    state: "present",
+    endpoints: [{ address: "192.0.2.7", port: 25_726, interface: "eth0", source: "mdns" }],
+    seenAt: MIDDAY,
+    ...change,
+  };
+}
+
+export function transfer(change: Partial<TransferView> = {}): TransferView {
+  return {
+    id: "tttttttttttttttt",
+    direction: "out",
+    peer: { id: ID, name: "alice" },
+    state: "running",
+    items: [item("report.pdf")],
+    entries: 1,
+    bytes: 3_100_000_000,
+    moved: 0,
+    renamed: [],
+    skipped: [],
+    skippedCount: 0,
+    startedAt: MIDDAY,
+    endedAt: null,
+    error: null,
+    ...change,
+  };
+}
+
+export function item(name: string, as: string | null = null): TransferView["items"][number] {
+  return { name, type: "file", as, path: null };
+}
+
+/** The same transfer when it is done. */
+export function done(running: TransferView, change: Partial<TransferView> = {}): TransferView {
+  return {
+    ...running,
+    state: "done",
+    moved: running.bytes,
+    items: running.items.map((one) => ({ ...one, as: one.as ?? one.name })),
+    endedAt: MIDDAY,
+    ...change,
+  };
+}
+
+/** The same transfer when it went wrong. */
+export function failed(running: TransferView, error: NonNullable<TransferView["error"]>): TransferView {
+  return { ...running, state: error.code === "E_CANCELLED" ? "cancelled" : "failed", endedAt: MIDDAY, error };
+}
+
+export function offer(change: Partial<OfferView> = {}): OfferView {
+  return {
+    id: "oooooooooooooooo",
+    from: { id: ID, name: "bob" },
+    items: [
+      { name: "photos", type: "folder" },
+      { name: "read me.txt", type: "file" },
+    ],
+    entries: 412,
+    bytes: 1_500_000_000,
+    since: MIDDAY,
+    ...change,
+  };
+}
+
+export function device(change: Partial<DeviceView> = {}): DeviceView {
+  return { id: ID, short: ID.slice(0, 8), name: "alice", policy: "auto", pairedAt: MIDDAY, ...change };
+}
+
+export function history(change: Partial<HistoryView> = {}): HistoryView {
+  const { id, peer: who, items, entries, bytes } = done(transfer());
+  return {
+    v: 1,
+    at: MIDDAY,
+    id,
+    direction: "out",
+    peer: who,
+    result: "done",
+    items,
+    entries,
+    bytes,
+    ms: 12_000,
+    error: null,
+    ...change,
+  };
+}
+
+export function inbox(change: Partial<InboxView> = {}): InboxView {
+  return {
+    path: "/home/me/LanInbox/report.pdf",
+    name: "report.pdf",
+    type: "file",
+    bytes: 3_100_000_000,
+    from: { id: ID, name: "alice" },
+    at: MIDDAY,
+    ...change,
+  };
+}
+
+export function status(change: Partial<StatusView> = {}): StatusView {
+  return {
+    version: "0.1.0",
+    node: "v20.20.2",
+    pid: 4711,
+    startedAt: MIDDAY,
+    id: ID,
+    short: ID.slice(0, 8),
+    name: "desk",
+    port: 25_726,
+    inbox: { path: "/home/me/LanInbox", free: 51_000_000_000, problem: null },
+    paths: { config: "/home/me/.config/lanxfer", state: "/home/me/.local/state/lanxfer", socket: "/run/user/1000/x" },
+    interfaces: [
+      { name: "eth0", address: "192.0.2.1", used: true, reason: null },
+      { name: "docker0", address: "172.17.0.1", used: false, reason: "looks virtual" },
+    ],
+    peers: 2,
+    devices: 1,
+    running: 0,
+    offers: 0,
+    refused: { certificate: 3 },
+    ...change,
+  };
+}
+
+export function setting(change: Partial<SettingView> = {}): SettingView {
+  return { name: "name", value: "desk", source: "default", description: "how this device is called", ...change };
+}
+
+export const IDENTITY = { id: ID, short: ID.slice(0, 8), formatted: ID.replace(/(.{4})(?=.)/g, "$1-"), name: "desk" };

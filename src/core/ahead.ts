@@ -82,8 +82,10 @@ export function coalesce(work: () => Promise<void>): () => Promise<void> {
     return run;
   };
   return () => {
+    // Asked first: between two runs none is running, but the next is already due.
+    if (following !== undefined) return following;
     if (running === undefined) return start();
-    following ??= running.then(start, start);
+    following = running.then(start, start);
     return following;
   };
 }

@@ -21,9 +21,9 @@ export interface Endpoint {
 
 export interface Peer {
   readonly id: DeviceId;
-  /** The name it announces, at most 63 bytes of UTF-8, not made safe for printing. */
+  /** The user's name for a static peer, else what it announces: at most 63 bytes of UTF-8, not made safe for printing. */
   readonly name: string;
-  /** Newest first. Never empty. */
+  /** In the order in which to try them: proven, then newest first, then named by a record only, then doubtful. Never empty. */
   readonly endpoints: readonly Endpoint[];
   /** `suspect`: silent for some seconds or said goodbye, and being probed. */
   readonly state: "present" | "suspect";
@@ -69,10 +69,12 @@ export interface Discovery {
   refresh(): Promise<void>;
   /**
    * Adds what was learned elsewhere: a static peer, or the last known address
-   * of a paired device. It is probed and shown only while it answers with `id`
-   * (with any id, when `id` is undefined).
+   * of a paired device. It is probed at once, then every 10 s, and shown only
+   * while it answers with `id` (with any id, when `id` is undefined). A name may
+   * have several endpoints.
    */
   hint(name: string, endpoint: Endpoint, id?: DeviceId): void;
+  /** Takes back all hints of that name. */
   unhint(name: string): void;
   interfaces(): readonly InterfaceView[];
   /** Says goodbye and closes, within about 500 ms. Idempotent. */

@@ -1,0 +1,226 @@
+/**
+ * Who is here, computed from what was heard and what probes found. Pure: a step
+ * takes a table, an input and the time, and gives the next table, the events to
+ * tell and the probes to make.
+ *
+ * What is heard makes a peer appear, but only a probe makes it vanish: silence
+ * and goodbyes are reasons to ask, since anybody can say goodbye in another's
+ * name. Nobody is probed while being heard.
+ */
+
+import { assertNever } from "../core/assert.ts";
+import type { DeviceId } from "../core/ids.ts";
+import { addHint, askHints, type Hints, judgeHint, removeHints } from "./hints.ts";
+import type { Source } from "./medium.ts";
+import { type Entry, eventBetween, type PeerTable } from "./peer-view.ts";
+import { areContested, askPlaces, hearPlaces, judgePlace } from "./places.ts";
+import type { Heard, Sighting } from "./record.ts";
+import type { Endpoint, PeerEvent } from "./types.ts";
+
+export const MAX_PEERS = 256;
+/** Unpaired peers that one source address may bring in. */
+export const MAX_PER_SOURCE = 8;
+const SILENT_AFTER = 6000; // ms: one round of questions (link.ts) and the answers to it
+const MAX_SILENCE = 48_000; // ms between probes of a peer that answers them but is never heard
+const ROUND_PAUSE = 3000; // ms between rounds of probes to one peer, however many goodbyes come in its name
+
+/** Milliseconds: `wall` to show, `steady` (monotonic) to count with. */
+export interface Instant {
+  readonly wall: number;
+  readonly steady: number;
+}
+
+export type ProbeRequest =
+  | { readonly kind: "peer"; readonly id: DeviceId; readonly endpoint: Endpoint }
+  | { readonly kind: "hint"; readonly key: string; readonly endpoint: Endpoint };
+
+export type Input =
+  | { readonly kind: "heard"; readonly heard: Heard; readonly from: Source }
+  | { readonly kind: "lost"; readonly interface: string }
+  | { readonly kind: "hint"; readonly name: string; readonly endpoint: Endpoint; readonly id: DeviceId | undefined }
+  | { readonly kind: "unhint"; readonly name: string }
+  | { readonly kind: "probed"; readonly probe: ProbeRequest; readonly answer: DeviceId | undefined }
+  /** At least once a second. */
+  | { readonly kind: "tick" }
+  /** A user wants to know now. */
+  | { readonly kind: "asked" };
+
+export interface Rules {
+  /** This device; undefined as long as it is not announced. */
+  readonly own: DeviceId | undefined;
+  readonly isPaired: (id: DeviceId) => boolean;
+}
+
+export interface Step {
+  readonly table: PeerTable;
+  readonly events: readonly PeerEvent[];
+  readonly probes: readonly ProbeRequest[];
+}
+
+export function step(table: PeerTable, input: Input, at: Instant, rules: Rules): Step {
+  const draft = new Draft(table, at, rules);
+  draft.apply(input);
+  return draft.finish();
+}
+
+/** Whether the answer to `probe` would still matter. */
+export function isWanted(table: PeerTable, probe: ProbeRequest): boolean {
+  return probe.kind === "hint" ? table.hints.has(probe.key) : table.entries.has(probe.id);
+}
+
+/** The working copy of one step. */
+class Draft {
+  readonly #before: PeerTable;
+  readonly #entries: Map<DeviceId, Entry>;
+  #hints: Hints;
+  readonly #at: Instant;
+  readonly #rules: Rules;
+  readonly #probes: ProbeRequest[] = [];
+  readonly #touched = new Set<DeviceId>();
+  readonly #restarted = new Set<DeviceId>();
+
+  constructor(table: PeerTable, at: Instant, rules: Rules) {
+    this.#before = table;
+    this.#entries = new Map(table.entries);
+    this.#hints = table.hints;
+    this.#at = at;
+    this.#rules = rules;
+  }
+
+  apply(input: Input): void {
+    const { steady, wall } = this.#at;
+    switch (input.kind) {
+      case "heard":
+        if (input.heard.kind === "sighting") this.#see(input.heard, input.from);
+        else this.#doubtAll((entry) => entry.instance === input.heard.instance);
+        return;
+      case "lost":
+        this.#doubtAll((entry) => entry.places.some((place) => place.endpoint.interface === input.interface));
+        return;
+      case "hint":
+        this.#setHints(addHint(this.#hints, input.name, input.endpoint, input.id));
+        this.#askHints(false);
+        return;
+      case "unhint":
+        this.#setHints(removeHints(this.#hints, input.name));
+        return;
+      case "probed":
+        if (input.probe.kind === "peer") this.#judge(input.probe.id, input.probe.endpoint, input.answer);
+        else this.#setHints(judgeHint(this.#hints, input.probe.key, input.answer, this.#rules.own, wall));
+        return;
+      case "tick":
+        this.#doubtAll((entry) => steady - entry.sureAt > patienceWith(entry));
+        this.#askHints(false);
+        return;
+      case "asked":
+        this.#doubtAll((entry) => steady - entry.heardAt > SILENT_AFTER);
+        this.#askHints(true);
+        return;
+      default:
+        assertNever(input);
+    }
+  }
+
+  finish(): Step {
+    const table = { entries: this.#entries, hints: this.#hints };
+    const events = [...this.#touched].flatMap((id) => {
+      return eventBetween(this.#before, table, id, this.#restarted.has(id)) ?? [];
+    });
+    return { table, events, probes: this.#probes };
+  }
+
+  #see(sighting: Sighting, from: Source): void {
+    if (sighting.id === this.#rules.own) return;
+    const now = this.#at.steady;
+    const entry = this.#entries.get(sighting.id) ?? this.#admit(sighting, from);
+    if (entry === undefined) return;
+    const { places, full } = hearPlaces(entry.places, sighting, from, now);
+    const speaks = from.address === entry.voice.address || now - entry.voice.heardAt > SILENT_AFTER;
+    if (speaks && sighting.boot !== entry.boot) this.#restarted.add(entry.id);
+    const { name, boot, instance } = speaks ? sighting : entry;
+    const voice = speaks ? { address: from.address, heardAt: now } : entry.voice;
+    const heard = { heardAt: now, sureAt: now, unheard: 0, doubt: "none", seenAt: this.#at.wall } as const;
+    this.#set({ ...entry, ...heard, name, boot, instance, voice, places });
+    if ((full || areContested(places)) && now - entry.askedAt >= ROUND_PAUSE) this.#ask(entry.id);
+  }
+
+  /** Room for a peer that was not here: what a stranger says never costs a paired one its place. */
+  #admit({ id, name, boot, instance }: Sighting, from: Source): Entry | undefined {
+    const paired = this.#rules.isPaired(id);
+    const strangers = [...this.#entries.values()].filter((entry) => !this.#rules.isPaired(entry.id));
+    const brought = strangers.filter((entry) => entry.voice.address === from.address);
+    if (!paired && brought.length >= MAX_PER_SOURCE) return undefined;
+    if (this.#entries.size >= MAX_PEERS) {
+      const candidates = strangers.length > 0 || !paired ? strangers : [...this.#entries.values()];
+      const victim = candidates.sort(leastKnownFirst)[0];
+      if (victim === undefined) return undefined;
+      this.#remove(victim.id);
+    }
+    const never = Number.NEGATIVE_INFINITY;
+    const voice = { address: from.address, heardAt: never };
+    const times = { heardAt: never, sureAt: never, askedAt: never, seenAt: 0, unheard: 0 };
+    return { id, name, boot, instance, voice, places: [], doubt: "none", ...times };
+  }
+
+  #doubtAll(isDoubtful: (entry: Entry) => boolean): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.doubt === "none" && isDoubtful(entry)) this.#set({ ...entry, doubt: "waiting" });
+    }
+    for (const entry of this.#entries.values()) {
+      if (entry.doubt === "waiting" && this.#at.steady - entry.askedAt >= ROUND_PAUSE) this.#ask(entry.id);
+    }
+  }
+
+  #ask(id: DeviceId): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    const { places, asked } = askPlaces(entry.places);
+    const doubt = entry.doubt === "waiting" ? "asking" : entry.doubt;
+    this.#set({ ...entry, places, doubt, askedAt: this.#at.steady });
+    for (const endpoint of asked) this.#probes.push({ kind: "peer", id, endpoint });
+  }
+
+  #judge(id: DeviceId, endpoint: Endpoint, answer: DeviceId | undefined): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    const places = judgePlace(entry.places, endpoint, answer === id, this.#at.steady);
+    if (answer === id) {
+      const sure = { doubt: "none", sureAt: this.#at.steady, seenAt: this.#at.wall } as const;
+      this.#set({ ...entry, ...sure, places, unheard: entry.unheard + 1 });
+    } else if (entry.doubt === "asking" && !places.some((place) => place.asking)) this.#remove(id);
+    else this.#set({ ...entry, places });
+  }
+
+  #askHints(all: boolean): void {
+    const isHeard = (id: DeviceId) => this.#entries.get(id)?.doubt === "none";
+    const { hints, asked } = askHints(this.#hints, { steady: this.#at.steady, all }, isHeard);
+    this.#setHints(hints);
+    for (const { key, endpoint } of asked) this.#probes.push({ kind: "hint", key, endpoint });
+  }
+
+  #set(entry: Entry): void {
+    this.#touched.add(entry.id);
+    this.#entries.set(entry.id, entry);
+  }
+
+  #remove(id: DeviceId): void {
+    this.#touched.add(id);
+    this.#entries.delete(id);
+  }
+
+  #setHints(hints: Hints): void {
+    for (const { answer } of [...this.#hints.values(), ...hints.values()]) {
+      if (answer !== undefined) this.#touched.add(answer);
+    }
+    this.#hints = hints;
+  }
+}
+
+/** How long a peer may be silent: longer each time that it was there all the same (no multicast reaches us, say). */
+function patienceWith(entry: Entry): number {
+  return Math.min(SILENT_AFTER * 2 ** entry.unheard, MAX_SILENCE);
+}
+
+function leastKnownFirst(a: Entry, b: Entry): number {
+  return Number(a.doubt === "none") - Number(b.doubt === "none") || a.heardAt - b.heardAt;
+}

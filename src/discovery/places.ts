@@ -1,0 +1,123 @@
+/**
+ * Where one peer may be reached: the bookkeeping behind `Peer.endpoints`. Pure.
+ *
+ * Anybody on the link can announce anybody's id from an address of their own.
+ * That adds a place; it must never push out the real one. So a full list takes
+ * a newcomer only for a place that is out of date, that nobody was heard from
+ * directly, or that was asked and was not this peer; and a place that has
+ * proved itself stays.
+ */
+
+import type { Source } from "./medium.ts";
+import type { Sighting } from "./record.ts";
+import type { Endpoint } from "./types.ts";
+
+export const MAX_PLACES = 8;
+const STALE_AFTER = 15_000; // ms: three rounds of questions unanswered from there, while another place was heard
+const PROVEN_FOR = 60_000; // ms; longer than a silent peer goes without a probe (peer-table.ts)
+const QUIET_AFTER = 6000; // ms of silence after which a place ranks behind others, and as a new one when it is heard again
+
+/** All times are monotonic milliseconds. */
+export interface Place {
+  readonly endpoint: Endpoint;
+  /** Packets came from here; otherwise only a record named it. */
+  readonly direct: boolean;
+  /** Since when it has been heard of without a long pause: newer places come first. */
+  readonly since: number;
+  readonly heardAt: number;
+  /** A probe is on its way. */
+  readonly asking: boolean;
+  /** The last probe was answered by another device or by none. */
+  readonly refuted: boolean;
+  /** When a probe was last answered by this peer. */
+  readonly provenAt: number | null;
+}
+
+/** The list after a sighting. `full` when the sender's own address found no room. */
+export function hearPlaces(places: readonly Place[], sighting: Sighting, from: Source, at: number) {
+  const endpoint = (address: string): Endpoint => {
+    return { address, port: sighting.port, interface: from.interface, source: "mdns" };
+  };
+  const fresh = places.filter((place) => !isStale(place, at));
+  const own = hear(fresh, endpoint(from.address), true, at);
+  let list = own;
+  for (const address of sighting.addresses) {
+    if (address !== from.address) list = hear(list, endpoint(address), false, at);
+  }
+  return { places: list, full: !own.some((place) => isAt(place, from.address, sighting.port)) };
+}
+
+/** Marks the places that are to be asked now, and says which. */
+export function askPlaces(places: readonly Place[]) {
+  return {
+    places: places.map((place) => ({ ...place, asking: true })),
+    asked: places.filter((place) => !place.asking).map((place) => place.endpoint),
+  };
+}
+
+/** The list after this peer, or somebody else, or nobody, answered at `endpoint`. */
+export function judgePlace(
+  places: readonly Place[],
+  endpoint: Endpoint,
+  isPeer: boolean,
+  at: number,
+): readonly Place[] {
+  return places.map((place) => {
+    if (!isAt(place, endpoint.address, endpoint.port)) return place;
+    return { ...place, asking: false, refuted: !isPeer, provenAt: isPeer ? at : null };
+  });
+}
+
+/**
+ * Whether it is time to find out who is where: the peer is known to be at one
+ * place and something claims that it is at another one, too.
+ */
+export function areContested(places: readonly Place[]): boolean {
+  const isOpen = (place: Place) => !place.asking && !place.refuted && place.provenAt === null;
+  return places.some((place) => place.provenAt !== null) && places.some(isOpen);
+}
+
+/** In the order in which to try them. */
+export function endpointsOf(places: readonly Place[]): readonly Endpoint[] {
+  const latest = Math.max(...places.map((place) => place.heardAt));
+  const rank = (place: Place) => {
+    if (place.refuted) return 4;
+    if (place.provenAt !== null) return 0;
+    if (latest - place.heardAt > QUIET_AFTER) return 3; // the peer talks from elsewhere by now
+    return place.direct ? 1 : 2;
+  };
+  return [...places].sort((a, b) => rank(a) - rank(b) || b.since - a.since).map((place) => place.endpoint);
+}
+
+export function isAt(place: Place, address: string, port: number): boolean {
+  return place.endpoint.address === address && place.endpoint.port === port;
+}
+
+function hear(places: readonly Place[], endpoint: Endpoint, direct: boolean, at: number): readonly Place[] {
+  const known = places.find((place) => isAt(place, endpoint.address, endpoint.port));
+  if (known) {
+    const since = at - known.heardAt > QUIET_AFTER ? at : known.since;
+    const heard = { ...known, endpoint, direct: known.direct || direct, since, heardAt: at };
+    return places.map((place) => (place === known ? heard : place));
+  }
+  const room = makeRoom(places, direct, at);
+  if (room === undefined) return places;
+  const place = { endpoint, direct, since: at, heardAt: at, asking: false, refuted: false, provenAt: null };
+  return [...room, place];
+}
+
+function makeRoom(places: readonly Place[], direct: boolean, at: number): readonly Place[] | undefined {
+  if (places.length < MAX_PLACES) return places;
+  if (!direct) return undefined;
+  const dispensable = places.filter((place) => !isProven(place, at) && (place.refuted || !place.direct));
+  const oldest = dispensable.sort((a, b) => a.since - b.since)[0];
+  return oldest && places.filter((place) => place !== oldest);
+}
+
+function isProven(place: Place, at: number): boolean {
+  return place.provenAt !== null && at - place.provenAt <= PROVEN_FOR;
+}
+
+function isStale(place: Place, at: number): boolean {
+  return at - place.heardAt > STALE_AFTER && !isProven(place, at);
+}

@@ -1,0 +1,134 @@
+/**
+ * The discovery port over any medium: keeps the peer table, makes its probes
+ * and tells its events. What the medium is, multicast or memory, it does not
+ * know; timing and policy are therefore the same in both.
+ */
+
+import { randomBytes } from "node:crypto";
+import { invariant } from "../core/assert.ts";
+import type { Cancel, Clock } from "../core/clock.ts";
+import { base32Encode, type DeviceId } from "../core/ids.ts";
+import type { Log } from "../core/log.ts";
+import type { Medium } from "./medium.ts";
+import { type Input, isWanted, step } from "./peer-table.ts";
+import { EMPTY_TABLE, type PeerTable, peersOf } from "./peer-view.ts";
+import { Prober } from "./prober.ts";
+import { ownRecord } from "./record.ts";
+import type { Announcement, Discovery, Endpoint, InterfaceView, Peer, PeerEvent, Probe } from "./types.ts";
+
+export interface PresenceDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly probe: Probe;
+  readonly isPaired: (id: DeviceId) => boolean;
+}
+
+const TICK = 1000; // ms
+const ANSWERS = 250; // ms in which the answers to a question arrive (responder.ts), with some to spare
+const REFRESH = 1000; // ms that a user waits at most
+const BOOT_BYTES = 10;
+
+export class Presence implements Discovery {
+  readonly #medium: Medium;
+  readonly #deps: PresenceDeps;
+  readonly #prober: Prober;
+  readonly #listeners = new Set<(event: PeerEvent) => void>();
+  #table: PeerTable = EMPTY_TABLE;
+  #own: DeviceId | undefined;
+  #stopTicking: Cancel = () => {};
+  #closing: Promise<void> | undefined;
+
+  constructor(medium: Medium, deps: PresenceDeps) {
+    this.#medium = medium;
+    this.#deps = deps;
+    this.#prober = new Prober({
+      clock: deps.clock,
+      probe: deps.probe,
+      isUrgent: (request) => request.kind === "hint" || deps.isPaired(request.id),
+      isWanted: (request) => isWanted(this.#table, request),
+      onResult: (probe, answer) => this.#apply({ kind: "probed", probe, answer }),
+    });
+  }
+
+  async start(announcement: Announcement): Promise<void> {
+    invariant(this.#own === undefined && this.#closing === undefined, "discovery is started once");
+    this.#own = announcement.id;
+    const boot = base32Encode(randomBytes(BOOT_BYTES));
+    this.#medium.open(ownRecord(announcement, boot), {
+      heard: (heard, from) => this.#apply({ kind: "heard", heard, from }),
+      lost: (name) => this.#apply({ kind: "lost", interface: name }),
+    });
+    this.#stopTicking = this.#deps.clock.every(TICK, () => this.#apply({ kind: "tick" }));
+  }
+
+  peers(): readonly Peer[] {
+    return peersOf(this.#table);
+  }
+
+  subscribe(listener: (event: PeerEvent) => void): () => void {
+    const own = (event: PeerEvent) => listener(event); // the same function may subscribe twice
+    this.#listeners.add(own);
+    return () => void this.#listeners.delete(own);
+  }
+
+  async refresh(): Promise<void> {
+    if (this.#closing) return;
+    this.#medium.query();
+    this.#apply({ kind: "asked" });
+    await this.#within(ANSWERS); // nothing tells which one was the last
+    await this.#within(REFRESH - ANSWERS, this.#prober.idle());
+  }
+
+  hint(name: string, endpoint: Endpoint, id?: DeviceId): void {
+    this.#apply({ kind: "hint", name, endpoint, id });
+  }
+
+  unhint(name: string): void {
+    this.#apply({ kind: "unhint", name });
+  }
+
+  interfaces(): readonly InterfaceView[] {
+    return this.#medium.interfaces();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#stopTicking();
+    this.#prober.close();
+    this.#listeners.clear();
+    await this.#medium.close();
+  }
+
+  #apply(input: Input): void {
+    if (this.#closing) return;
+    const at = { wall: this.#deps.clock.now(), steady: this.#deps.clock.monotonic() };
+    const { table, events, probes } = step(this.#table, input, at, { own: this.#own, isPaired: this.#deps.isPaired });
+    this.#table = table;
+    for (const event of events) this.#tell(event);
+    for (const probe of probes) this.#prober.ask(probe);
+  }
+
+  #tell(event: PeerEvent): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#deps.log.warn({ err: error }, "a listener to peer events failed");
+      }
+    }
+  }
+
+  /** Resolves after `ms`, or with `done` when that comes first. */
+  async #within(ms: number, done?: Promise<void>): Promise<void> {
+    let stop: Cancel = () => {};
+    const timer = new Promise<void>((resolve) => {
+      stop = this.#deps.clock.after(ms, resolve);
+    });
+    await Promise.race(done ? [done, timer] : [timer]);
+    stop();
+  }
+}

@@ -6,6 +6,7 @@
 
 import { Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { validator } from "hono/validator";
 import type { z } from "zod";
@@ -133,7 +134,9 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
     .route("/", api)
     .notFound((c) => refusal(new LanxferError("E_USAGE", { text: `no such route: ${c.req.method} ${c.req.path}` })))
     .onError((thrown) => {
-      const error = toLanxferError(thrown);
+      // Hono itself refuses a body that is not JSON.
+      const refused = thrown instanceof HTTPException && thrown.status < 500;
+      const error = refused ? new LanxferError("E_USAGE", { text: thrown.message }) : toLanxferError(thrown);
       if (error.code === "E_INTERNAL") options.onInternalError(thrown);
       return refusal(error);
     });

@@ -35,14 +35,14 @@ export type View = (entry: Entry) => Partial<Entry>;
 /** Nothing was touched, not even replaced by an equal file. */
 export const untouched: View = (entry) => entry;
 
-/** What a copy keeps: a folder's time and permissions beyond the executable bit are the receiver's own. */
+/** What a copy keeps: permissions beyond the executable bit are the receiver's own. */
 export const copied: View = ({ type, size, mtime, executable, content }) => ({
   type,
   size,
   executable,
   content,
   // Milliseconds: what every file system and the protocol can tell.
-  mtime: type === "file" ? (mtime + 500_000n) / 1_000_000n : 0n,
+  mtime: mtime / 1_000_000n,
 });
 
 /** Reads everything below `root`. `skip` leaves out a path and what is below it. */

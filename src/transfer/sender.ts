@@ -64,6 +64,7 @@ export class SenderSession {
       for (;;) {
         const message = await session.#next();
         if (message.t === "hello") return { session, peer: message };
+        if (message.t === "abort") throw fromWire(message, "the peer");
       }
     } catch (error) {
       await session.#giveUp(toLanxferError(error));

@@ -109,7 +109,7 @@ export const ERRORS = {
   E_SOURCE_UNREADABLE: { exit: 11, ...remote, sentence: "cannot read {path}[: {text}]" },
   E_SOURCE_CHANGED: { exit: 11, ...remoteRetry, sentence: "{path} changed while it was being sent" },
   E_SOURCE_TYPE: { exit: 11, ...remote, sentence: "{path} is neither a file nor a folder" },
-  E_NAME: { exit: 11, ...remote, sentence: "unusable file name[ {name}][: {text}]" },
+  E_NAME: { exit: 11, ...remote, sentence: "unusable file name[ {path}][: {text}]" },
 
   E_VERSION: {
     exit: 12,

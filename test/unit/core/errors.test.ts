@@ -132,6 +132,13 @@ describe("an error on its way to a peer", () => {
     expect(fromWire(sent, "nas").message).toBe("a.txt changed while it was being sent");
   });
 
+  it("tells the name that cannot be used, whether the caller knew a path or a name", () => {
+    const sent = toWire(new LanxferError("E_NAME", { path: "/home/ada/secret plans/a\\..", text: "climbs" }));
+    expect(sent).toEqual({ code: "E_NAME", details: { name: "a\\..", text: "climbs" } });
+    expect(fromWire(sent, "nas").message).toBe("unusable file name a\\..: climbs");
+    expect(new LanxferError("E_NAME", { name: '".."' }).message).toBe('unusable file name ".."');
+  });
+
   it("carries listed details only, and no half of a character", () => {
     const sent = toWire(
       new LanxferError("E_DECLINED", {

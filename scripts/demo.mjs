@@ -4,7 +4,17 @@
 // a file and a folder to alice by name. Everything it made is removed at the end.
 import { execFile, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
@@ -38,7 +48,8 @@ async function demo() {
     say("multicast is not possible on this machine: using static addresses instead");
     await ctl(bob, ["peers", "add", "alice", `127.0.0.1:${alice.port}`]);
     await ctl(alice, ["peers", "add", "bob", `127.0.0.1:${bob.port}`]);
-    if (!(await waitFor(async () => (await peers(bob)).includes("alice"), 4_000))) throw new Error("bob does not see alice");
+    if (!(await waitFor(async () => (await peers(bob)).includes("alice"), 4_000)))
+      throw new Error("bob does not see alice");
   }
   await show(bob, ["peers"]);
 
@@ -60,10 +71,16 @@ async function demo() {
   await show(alice, ["inbox"]);
 
   const inbox = join(alice.home, "LanInbox");
-  for (const [sent, name] of [[file, "report.pdf"], [file, "report (1).pdf"], [folder, "photos 2026"]]) {
+  for (const [sent, name] of [
+    [file, "report.pdf"],
+    [file, "report (1).pdf"],
+    [folder, "photos 2026"],
+  ]) {
     const [there, here] = [fingerprint(join(inbox, name)), fingerprint(sent)];
     if (there !== here) throw new Error(`${name} is not what was sent`);
-    say(`${name}: ${statSync(sent).isDirectory() ? "folder" : "file"} arrived, identical (sha256 ${here.slice(0, 16)}…)`);
+    say(
+      `${name}: ${statSync(sent).isDirectory() ? "folder" : "file"} arrived, identical (sha256 ${here.slice(0, 16)}…)`,
+    );
   }
   say(`done in ${((Date.now() - started) / 1000).toFixed(1)} s`);
 }
@@ -86,7 +103,11 @@ async function startDaemon(name) {
     LANXFER_INTERFACES_INCLUDE: "lo,lo0",
     LANXFER_LOG_LEVEL: "warn",
   };
-  const child = spawn(process.execPath, [join(root, "dist/daemon/main.js")], { env, cwd: own, stdio: ["ignore", "inherit", "inherit"] });
+  const child = spawn(process.execPath, [join(root, "dist/daemon/main.js")], {
+    env,
+    cwd: own,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
   const host = { name, home: own, port, env, child };
   running.push(host);
   await ctl(host, ["status"]);
@@ -96,7 +117,10 @@ async function startDaemon(name) {
 
 async function peers(host) {
   const { stdout } = await ctl(host, ["peers", "--json"]);
-  return stdout.split("\n").filter(Boolean).map((line) => JSON.parse(line).name);
+  return stdout
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line).name);
 }
 
 /** Runs lanxferctl on a host as a person would, showing what it prints. */

@@ -6,7 +6,7 @@
 
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import Conf from "conf";
+import type Conf from "conf";
 import { LanxferError, systemCode } from "../../core/errors.ts";
 import {
   defaultSettings,
@@ -47,7 +47,7 @@ const NAMES = Object.keys(SETTINGS) as SettingName[]; // the record's own keys
 export async function openConfig(options: ConfigOptions): Promise<Config> {
   const path = join(options.directory, "config.json");
   await mkdir(options.directory, { recursive: true, mode: 0o700 });
-  const file = openFile(options.directory, path);
+  const file = await openFile(options.directory, path);
   const defaults = defaultSettings(options.home, options.hostname);
 
   const fixed = new Map<SettingName, { readonly value: unknown; readonly source: SettingSource }>();
@@ -93,9 +93,10 @@ export async function openConfig(options: ConfigOptions): Promise<Config> {
   };
 }
 
-function openFile(directory: string, path: string): Conf<Record<string, unknown>> {
+async function openFile(directory: string, path: string): Promise<Conf<Record<string, unknown>>> {
+  const ConfFile = await importConf();
   try {
-    return new Conf({
+    return new ConfFile({
       cwd: directory,
       configName: "config",
       projectName: "lanxfer",
@@ -108,6 +109,24 @@ function openFile(directory: string, path: string): Conf<Record<string, unknown>
     const text = error instanceof SyntaxError ? "not valid JSON" : (code ?? String(error));
     throw new LanxferError("E_CONFIG", { path, text }, { cause: error });
   }
+}
+
+/**
+ * A dependency of conf listens for every signal and, once it has tidied up,
+ * sends it to the process again: an orderly end on SIGTERM would look like two
+ * requests to stop. What it tidies up is also done at exit, so its listeners go.
+ */
+async function importConf(): Promise<typeof Conf> {
+  const isSignal = (name: string | symbol): name is NodeJS.Signals => String(name).startsWith("SIG");
+  const signals = () => process.eventNames().filter(isSignal);
+  const before = new Set(signals().flatMap((signal) => process.listeners(signal)));
+  const { default: imported } = await import("conf");
+  for (const signal of signals()) {
+    for (const listener of process.listeners(signal)) {
+      if (!before.has(listener)) process.removeListener(signal, listener);
+    }
+  }
+  return imported;
 }
 
 function write(path: string, act: () => void): void {

@@ -69,18 +69,22 @@ export const message = z.discriminatedUnion("t", [
     port: z.number().int().min(1).max(65_535),
   }),
   z.object({ t: z.literal("heartbeat") }),
-  z.object({
-    t: z.literal("offer"),
-    id: z.custom<TransferId>(isTransferId, "not a transfer id"),
-    entries: size,
-    bytes: size,
-    /** How many top-level items there are; the first 64 of them are listed. */
-    count: size,
-    items: z
-      .array(z.object({ name: component, type: itemType }))
-      .min(1)
-      .max(MAX_LISTED_ITEMS),
-  }),
+  z
+    .object({
+      t: z.literal("offer"),
+      id: z.custom<TransferId>(isTransferId, "not a transfer id"),
+      entries: size,
+      bytes: size,
+      /** How many top-level items there are; the first 64 of them are listed. */
+      count: size,
+      items: z
+        .array(z.object({ name: component, type: itemType }))
+        .min(1)
+        .max(MAX_LISTED_ITEMS),
+    })
+    // A person may be asked about this list: nothing may come that was left out of it.
+    .refine(({ items, count }) => items.length === Math.min(count, MAX_LISTED_ITEMS), "not all items are listed")
+    .refine(({ count, entries }) => count <= entries, "fewer entries than items"),
   z.object({ t: z.literal("accept") }),
   z.object({ t: z.literal("ask") }),
   z.object({ t: z.literal("decline"), code: errorCode, details: errorDetails }),

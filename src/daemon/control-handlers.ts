@@ -121,16 +121,18 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
 
     async inbox() {
       const arrived = await history.read(INBOX_LOOKBACK, (line) => line.direction === "in" && line.result === "done");
-      const newest = new Map<string, Omit<InboxView, "bytes">>();
+      const newest = new Map<string, InboxView>();
       for (const line of arrived) {
         for (const { path, type } of line.items) {
           if (path === null || newest.has(path)) continue;
-          newest.set(path, { path, name: basename(path), type, from: line.peer, at: line.at });
+          // Of a folder we know its size only when it came alone.
+          const bytes = line.items.length === 1 ? line.bytes : null;
+          newest.set(path, { path, name: basename(path), type, bytes, from: line.peer, at: line.at });
         }
       }
       const items = [...newest.values()].map(async (item): Promise<InboxView | undefined> => {
         const stats = await lstat(item.path).catch(() => undefined);
-        return stats && { ...item, bytes: stats.isFile() ? stats.size : null };
+        return stats && { ...item, bytes: stats.isFile() ? stats.size : item.bytes };
       });
       return (await Promise.all(items)).filter((item) => item !== undefined);
     },

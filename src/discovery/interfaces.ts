@@ -29,7 +29,7 @@ export interface LinkAddress {
 export interface InterfaceRules {
   /** Names that are used although they are left out by default; a trailing `*` stands for anything. */
   readonly include: readonly string[];
-  /** Names that are never used; stronger than `include`. */
+  /** Names that are never used. Stronger than `include`, but a plain name there is stronger than a pattern here. */
   readonly exclude: readonly string[];
 }
 
@@ -75,7 +75,8 @@ export function isSameLink(before: LinkAddress, after: LinkAddress): boolean {
 }
 
 function reasonToLeave(name: string, { include, exclude }: InterfaceRules): string | null {
-  if (exclude.some((pattern) => matches(name, pattern))) return "excluded by the settings";
+  const excluded = exclude.some((pattern) => matches(name, pattern));
+  if (excluded && (exclude.includes(name) || !include.includes(name))) return "excluded by the settings";
   if (include.some((pattern) => matches(name, pattern))) return null;
   return VIRTUAL.test(name) ? "virtual; the setting interfaces.include would use it" : null;
 }

@@ -120,10 +120,7 @@ async function* visit(
     },
   };
   if (!folder) return;
-  const names = await readdir(source).catch((error) => {
-    throw sourceError(error, source);
-  });
-  names.sort();
+  const names = await sortedNames(source);
   for (let at = 0; at < names.length; at += LOOKUPS) {
     const batch = names.slice(at, at + LOOKUPS);
     const found = await Promise.all(batch.map((name) => lookUp(source, name)));
@@ -134,23 +131,36 @@ async function* visit(
   }
 }
 
+async function sortedNames(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch((error) => {
+    throw sourceError(error, folder);
+  });
+  names.sort();
+  // Equal names were different bytes on the disk.
+  const twice = names.find((name, i) => name === names[i + 1]);
+  if (twice !== undefined) throw notUtf8(folder, twice);
+  return names;
+}
+
 async function lookUp(folder: string, name: string): Promise<Stats> {
   try {
     return await lstat(join(folder, name));
   } catch (error) {
     // Node decodes names as UTF-8; one that is not becomes another name, which is not there.
-    if (systemCode(error) === "ENOENT" && name.includes("\ufffd")) {
-      throw new LanxferError("E_NAME", { name: join(folder, name), text: "not valid UTF-8" });
-    }
+    if (systemCode(error) === "ENOENT" && name.includes("\ufffd")) throw notUtf8(folder, name);
     throw sourceError(error, join(folder, name));
   }
+}
+
+function notUtf8(folder: string, name: string): LanxferError {
+  return new LanxferError("E_NAME", { path: join(folder, name), text: "not valid UTF-8" });
 }
 
 function checkPath(path: readonly string[], source: string): void {
   checkName(path.at(-1) ?? "");
   const bytes = path.reduce((sum, name) => sum + Buffer.byteLength(name) + 1, -1);
   if (path.length > MAX_DEPTH || bytes > MAX_PATH_BYTES) {
-    throw new LanxferError("E_NAME", { name: source, text: "the path is too deep or too long" });
+    throw new LanxferError("E_NAME", { path: source, text: "the path is too deep or too long" });
   }
 }
 

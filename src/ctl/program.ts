@@ -1,7 +1,7 @@
 /** Every command of lanxferctl. What a command does is in its file; this says how it is called. */
 
 import { type Command, command, type Option, type Positional } from "./grammar.ts";
-import { parseAddress, parseHostPort, parseInviteSource, parseLimit, parsePath, parseTtl } from "./values.ts";
+import { parseAddress, parseInviteSource, parseLimit, parsePath, parsePlace, parseTtl } from "./values.ts";
 
 const JSON_OUTPUT = { summary: "print one JSON object a line" } as const satisfies Option;
 
@@ -35,7 +35,7 @@ export const COMMANDS: readonly Command[] = [
       summary: "say where a device is, for a network without multicast",
       positionals: [
         { name: "name", summary: "a name for the entry", arity: "one", kind: "text" },
-        { name: "address", summary: "HOST or HOST:PORT", arity: "one", kind: "text", parse: parseHostPort },
+        { name: "address", summary: "HOST or HOST:PORT", arity: "one", kind: "text", parse: parsePlace },
       ],
       options: {},
     },

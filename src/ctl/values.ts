@@ -1,5 +1,6 @@
 /** The values that options and arguments take, as a person writes them. Every function throws E_USAGE. */
 
+import { type HostPort, parseHostPort } from "../core/address.ts";
 import { LanxferError } from "../core/errors.ts";
 import { DEFAULT_PORT } from "../core/places.ts";
 
@@ -31,26 +32,14 @@ export function parseLimit(text: string): number {
   return limit >= 1 && limit <= 10_000 ? limit : usage(`the limit is a number from 1 to 10000, not ${text}`);
 }
 
-export interface HostPort {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** `nas.local`, `192.0.2.7:4000`, `[fe80::1%eth0]:4000`, `fe80::1`. */
-export function parseHostPort(text: string): HostPort {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text);
-  const bare = text.split(":").length > 2 && !text.includes("[") ? text : undefined; // IPv6 without a port
-  const host = match?.[1] ?? match?.[2] ?? bare;
-  const port = match?.[3] === undefined ? DEFAULT_PORT : Number(match[3]);
-  if (host === undefined || /[\s/]/.test(host) || port < 1 || port > 65_535) {
-    return usage(`not an address: ${text} (write HOST or HOST:PORT)`);
-  }
-  return { host, port };
+/** Where a daemon is; without a port it is on the usual one. */
+export function parsePlace(text: string): HostPort {
+  return parseHostPort(text, DEFAULT_PORT);
 }
 
 /** An address that is passed on as it was written, but checked. */
 export function parseAddress(text: string): string {
-  parseHostPort(text);
+  parsePlace(text);
   return text;
 }
 

@@ -1,6 +1,7 @@
 /** Pairing as it happens between connections: hands links to the invite protocol and remembers the outcome. */
 
 import type { InviteView } from "../control/schema.ts";
+import { parseHostPort } from "../core/address.ts";
 import { invariant } from "../core/assert.ts";
 import type { Clock } from "../core/clock.ts";
 import { LanxferError, toLanxferError } from "../core/errors.ts";
@@ -14,7 +15,7 @@ import type { Device } from "../identity/trust-file.ts";
 import type { TrustStore } from "../identity/trust-store.ts";
 import type { Link } from "../transfer/link.ts";
 import { ALPN_PAIR, MAX_PAIR_MESSAGES } from "../transfer/wire.ts";
-import { parsePlace, type Reach } from "./reach.ts";
+import type { Reach } from "./reach.ts";
 
 /** A message that takes longer than this was never coming (milliseconds). */
 const MESSAGE_MS = 10_000;
@@ -41,9 +42,9 @@ export class Pairing {
     this.#invites = createInviteBook({ clock: deps.clock, random: deps.random });
   }
 
-  /** Throws E_BUSY when too many invites are open, E_USAGE for an address that cannot be one. */
+  /** Throws E_USAGE when too many invites are open, or for an address that cannot be one. */
   invite(ttl: number | undefined, address: string | undefined): InviteView {
-    const place = address === undefined ? undefined : parsePlace(address, this.#deps.introduction().port);
+    const place = address === undefined ? undefined : parseHostPort(address, this.#deps.introduction().port);
     const { text, expiresAt } = this.#invites.issue({ self: this.#deps.self, ttlMs: ttl, address: place });
     return { text, expiresAt: new Date(expiresAt).toISOString() };
   }

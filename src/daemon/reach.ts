@@ -2,7 +2,6 @@
 
 import { isIP } from "node:net";
 import type { Clock } from "../core/clock.ts";
-import { LanxferError } from "../core/errors.ts";
 import type { DeviceId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import type { Discovery, Endpoint, Probe } from "../discovery/types.ts";
@@ -91,17 +90,6 @@ export class Reach {
 
 function endpointOf(place: Place, source: "static" | "known"): Endpoint {
   return { address: place.host, port: place.port, interface: null, source };
-}
-
-/** `HOST`, `HOST:PORT`, `[v6]:PORT`. Throws E_USAGE. */
-export function parsePlace(text: string, defaultPort: number): Place {
-  const match = /^(?:\[([^\]]+)\]|([^:\s]+))(?::(\d{1,5}))?$/.exec(text);
-  const host = match?.[1] ?? match?.[2] ?? (isIP(text) === 6 ? text : undefined);
-  const port = Number(match?.[3] ?? defaultPort);
-  if (host === undefined || port < 1 || port > 65_535) {
-    throw new LanxferError("E_USAGE", { text: `not an address: ${text}` });
-  }
-  return { host, port };
 }
 
 /** A dual-stack socket shows IPv4 as `::ffff:192.0.2.1`. */

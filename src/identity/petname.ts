@@ -18,6 +18,8 @@ export function petnameProblem(name: string): string | undefined {
   if (Buffer.byteLength(name) > MAX_PETNAME_BYTES) return `it is longer than ${MAX_PETNAME_BYTES} bytes`;
   if (safe(name) !== name) return "it holds a character that cannot be shown";
   if (name.trim() !== name) return "it begins or ends with a space";
+  // A comma separates names on the command line.
+  if (name.includes(",")) return "it holds a comma";
   if (looksLikeId(name)) return "it looks like a device id";
   return undefined;
 }
@@ -31,7 +33,7 @@ export function checkPetname(name: string): void {
 
 /** The petname that a device with this announced name begins with, whatever it announced. */
 export function petnameFrom(announced: string, id: DeviceId): string {
-  const name = cutToBytes(safe(announced).trim(), MAX_PETNAME_BYTES).trim();
+  const name = cutToBytes(safe(announced).replaceAll(",", " ").trim(), MAX_PETNAME_BYTES).trim();
   return petnameProblem(name) === undefined ? name : `device ${shortId(id)}`;
 }
 

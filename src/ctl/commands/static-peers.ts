@@ -1,10 +1,10 @@
 /** `peers add` and `peers rm`: addresses for networks without multicast. */
 
 import type { ControlClient } from "../../control/client.ts";
+import type { HostPort } from "../../core/address.ts";
 import { safe } from "../../core/text.ts";
 import type { ExitCode } from "../grammar.ts";
 import type { Ui } from "../ui.ts";
-import type { HostPort } from "../values.ts";
 
 interface AddArgs {
   readonly name: string;

@@ -1,5 +1,18 @@
 import { createHash, createPrivateKey, generateKeyPairSync, X509Certificate } from "node:crypto";
-import { chmod, link, lstat, mkdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  chown,
+  link,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import type { LanxferError } from "../../../src/core/errors.ts";
@@ -28,6 +41,8 @@ async function expectRefused(dir: string, text: RegExp): Promise<LanxferError> {
   expect(differences(before, await readTree(dir), untouched)).toEqual([]);
   return error;
 }
+
+const NOBODY = 65_534; // the user that owns nothing
 
 describe("the first start", () => {
   it("makes a key and a certificate that only this user can use, and nothing else", async () => {
@@ -154,11 +169,11 @@ describe("a key that cannot be relied on stops the start and is left alone:", ()
     expect(error.details["hint"]).toContain("chown");
   });
 
-  it.skipIf(uid === 0)("one that may not be read (root may read everything)", async () => {
+  it("one that may not be read", async () => {
     const dir = await directory();
     await loadDeviceKey(dir, uid);
     await chmod(keyIn(dir), 0);
-    const error = await failure(loadDeviceKey(dir, uid));
+    const error = await asOrdinaryUser(dir, (own) => failure(loadDeviceKey(dir, own)));
     expect(error.code).toBe("E_STATE");
     expect(error.message).toContain("EACCES");
   });
@@ -234,3 +249,16 @@ describe("the directory", () => {
     expect((await loadDeviceKey(alias, uid)).id).toBe(id);
   });
 });
+
+/** Root may read everything: gives `dir` to an ordinary user and becomes that user for the time of `work`. */
+async function asOrdinaryUser<T>(dir: string, work: (uid: number) => Promise<T>): Promise<T> {
+  if (uid !== 0) return work(uid);
+  await chown(dir, NOBODY, NOBODY);
+  for (const name of await readdir(dir)) await chown(path.join(dir, name), NOBODY, NOBODY);
+  process.seteuid?.(NOBODY);
+  try {
+    return await work(NOBODY);
+  } finally {
+    process.seteuid?.(0);
+  }
+}

@@ -64,7 +64,7 @@ class BonjourLink implements Link {
   readonly #bonjour: Bonjour;
   readonly #mdns: InnerMdns;
   readonly #responder: Responder;
-  readonly #service: Service;
+  readonly #service: Service | null;
   #round: Cancel = () => {};
   #second: Cancel = () => {};
   #failed = false;
@@ -85,20 +85,10 @@ class BonjourLink implements Link {
     });
     this.#mdns = innerMdns(this.#bonjour);
     this.#responder = this.#interpose();
-    this.#service = this.#bonjour.publish({
-      name: own.label,
-      type: SERVICE_TYPE,
-      port: own.port,
-      host: own.host, // the default is the bare host name, which no resolver finds
-      txt: own.txt,
-      disableIPv6: true,
-      // The loser of its probing says goodbye in the winner's name. Our name is
-      // unique by construction, so there is nothing to probe for.
-      probe: false,
-    });
+    this.#service = this.#guard(() => this.#publish());
     this.query();
     this.#second = deps.clock.after(SECOND_ANNOUNCEMENT, () => {
-      this.#mdns.respond({ answers: this.#service.records(), additionals: [] });
+      this.#guard(() => this.#mdns.respond({ answers: this.#service?.records() ?? [], additionals: [] }));
       this.query();
     });
   }
@@ -114,8 +104,25 @@ class BonjourLink implements Link {
     return this.#closing;
   }
 
+  #publish(): Service {
+    return this.#bonjour.publish({
+      name: this.#own.label,
+      type: SERVICE_TYPE,
+      port: this.#own.port,
+      host: this.#own.host, // the default is the bare host name, which no resolver finds
+      txt: this.#own.txt,
+      disableIPv6: true,
+      // The loser of its probing says goodbye in the winner's name. Our name is
+      // unique by construction, so there is nothing to probe for.
+      probe: false,
+    });
+  }
+
   /** Puts our own layer between the socket, the decoder and the library's responder. */
   #interpose(): Responder {
+    const listen = takeOver(this.#socket, "listening");
+    this.#socket.on("listening", () => this.#guard(listen));
+
     const decode = takeOver(this.#socket, "message");
     this.#socket.on("message", (packet: Buffer, origin: Origin) => {
       if (this.#gate.admits(packet, origin)) decode(packet, origin);
@@ -186,6 +193,16 @@ class BonjourLink implements Link {
     this.#listener.failed(error);
   }
 
+  /** The library lets pass what the system throws at it: for lack of netlink, say, or of a device. */
+  #guard<Result>(run: () => Result): Result | null {
+    try {
+      return run();
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+      return null;
+    }
+  }
+
   #startRound(): void {
     this.#round();
     this.#round = this.#deps.clock.after(ROUND + this.#deps.random() * ROUND_JITTER, () => this.query());
@@ -197,7 +214,7 @@ class BonjourLink implements Link {
     this.#responder.close();
     // First deaf, then goodbye: an answer to a late question would take it back.
     this.#socket.removeAllListeners("message");
-    if (how === "goodbye" && !this.#failed) await this.#within((done) => this.#service.stop(done));
+    if (how === "goodbye" && !this.#failed) await this.#within((done) => this.#service?.stop(done));
     await this.#within((done) => this.#bonjour.destroy(done));
   }
 
@@ -254,6 +271,6 @@ function takeOver(emitter: Emitter, event: string): (...args: unknown[]) => void
   const listeners = emitter.listeners(event) as ((...args: unknown[]) => void)[]; // an emitter holds nothing else
   emitter.removeAllListeners(event);
   return (...args) => {
-    for (const listener of listeners) listener(...args);
+    for (const listener of listeners) Reflect.apply(listener, emitter, args);
   };
 }

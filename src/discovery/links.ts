@@ -193,5 +193,6 @@ function fieldsOf({ address }: Slot): object {
 function reasonOf(error: unknown): string {
   const code = systemCode(error);
   if (code === "EADDRINUSE") return "another program holds UDP port 5353 for itself";
-  return code ?? (error instanceof Error ? error.message : String(error));
+  if (code !== undefined && !code.startsWith("ERR_")) return code; // else Node's own, of which only the message says anything
+  return error instanceof Error ? error.message : String(error);
 }

@@ -18,6 +18,7 @@ import { Ui } from "./ui.ts";
 import { refuseInvite } from "./values.ts";
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+const COMPLETE = "--get-yargs-completions"; // what the scripts of yargs call us with
 const COMPLETION_PATIENCE = 250; // ms: a shell waits for us, and a person for the shell
 
 const program = { commands: COMMANDS, groups: GROUPS };
@@ -64,23 +65,20 @@ async function explain(argv: readonly string[]): Promise<ExitCode> {
   throw await explainMistake(argv, program);
 }
 
-async function complete(words: readonly string[]): Promise<ExitCode> {
+/** What the completion script asks for. When it fails there is nothing to offer, and no place for an error. */
+async function complete(words: readonly string[]): Promise<void> {
   const { completions } = await import("./complete.ts");
   const signal = AbortSignal.timeout(COMPLETION_PATIENCE);
   const names = async (kind: "peer" | "device") => {
     const { knownNames } = await import("./names.ts");
     return await knownNames(new ControlClient(socketPath(), VERSION), kind, signal);
   };
-  for (const word of await completions(words, COMMANDS, names)) process.stdout.write(`${word}\n`);
-  return 0;
+  const offered = await completions(words, COMMANDS, names).catch(() => []);
+  process.stdout.write(offered.map((word) => `${word}\n`).join(""));
 }
 
 async function main(): Promise<void> {
   const argv = process.argv.slice(2);
-  if (argv[0] === "--get-yargs-completions") {
-    process.exitCode = await complete(argv.slice(1)).catch(() => 0);
-    return;
-  }
   const ui = new Ui(process, {
     json: asksFor(argv, "--json"),
     verbose: asksFor(argv, "-v") || asksFor(argv, "--verbose"),
@@ -103,6 +101,7 @@ async function main(): Promise<void> {
   process.on("uncaughtException", (error) => end(ui.failed(error)));
   let code: ExitCode;
   try {
+    if (argv[0] === COMPLETE) return await complete(argv.slice(1));
     code = await run(argv, ui, interrupt.signal);
   } catch (error) {
     code = interrupted ?? ui.failed(error);

@@ -67,7 +67,7 @@ export function rateOf(progress: Progress, at: number): number | undefined {
 export function timeLeft(progress: Progress, at: number): number | undefined {
   const rate = rateOf(progress, at);
   const { bytes, moved } = progress.transfer;
-  return rate === undefined || rate <= 0 ? undefined : ((bytes - moved) * 1000) / rate;
+  return rate === undefined || rate <= 0 ? undefined : (Math.max(bytes - moved, 0) * 1000) / rate;
 }
 
 export function percentOf({ bytes, moved }: TransferView): number {

@@ -1,0 +1,104 @@
+import { describe, expect, it } from "vitest";
+import {
+  parseAddress,
+  parseDuration,
+  parseInviteSource,
+  parseLimit,
+  parsePath,
+  parsePlace,
+  parseTtl,
+  refuseInvite,
+} from "../../../src/ctl/values.ts";
+
+const usage = expect.objectContaining({ code: "E_USAGE" });
+
+describe("A duration", () => {
+  it.each([
+    ["45s", 45_000],
+    ["10m", 600_000],
+    ["24h", 86_400_000],
+    ["1h30m", 5_400_000],
+    ["1h0m5s", 3_605_000],
+    ["0s", 0],
+  ])("is written %s", (text, ms) => {
+    expect(parseDuration(text)).toBe(ms);
+  });
+
+  it.each(["", "10", "m", "5 m", "1.5h", "-5m", "5m1h", "5m5m", "1d", "10M", "5m\n", "9999999s", "５m"])(
+    "is not written %j",
+    (text) => {
+      expect(() => parseDuration(text)).toThrow(usage);
+    },
+  );
+
+  it("of an invite is a second to a day", () => {
+    expect(parseTtl("1s")).toBe(1_000);
+    expect(parseTtl("24h")).toBe(86_400_000);
+    for (const text of ["0s", "24h1s", "x"]) expect(() => parseTtl(text)).toThrow(usage);
+  });
+});
+
+describe("A limit", () => {
+  it("is a number from 1 to 10000", () => {
+    expect(parseLimit("1")).toBe(1);
+    expect(parseLimit("10000")).toBe(10_000);
+    for (const text of ["", "0", "10001", "1e3", "0x10", " 5", "-1", "5.0"])
+      expect(() => parseLimit(text)).toThrow(usage);
+  });
+});
+
+describe("The address of a host", () => {
+  it.each([
+    ["nas", "nas", 25_726],
+    ["nas.local:4000", "nas.local", 4000],
+    ["192.0.2.7", "192.0.2.7", 25_726],
+    ["192.0.2.7:1", "192.0.2.7", 1],
+    ["[fe80::1%eth0]:65535", "fe80::1%eth0", 65_535],
+    ["[::1]", "::1", 25_726],
+    ["fe80::1%eth0", "fe80::1%eth0", 25_726],
+    ["::1", "::1", 25_726],
+  ])("is read from %s", (text, host, port) => {
+    expect(parsePlace(text)).toEqual({ host, port });
+    expect(parseAddress(text)).toBe(text);
+  });
+
+  it.each(["", ":4000", "nas:", "nas:0", "nas:65536", "nas:x", "a b", "http://nas", "[::1", "[]:1", "nas:123456"])(
+    "is not read from %j",
+    (text) => {
+      expect(() => parsePlace(text)).toThrow(usage);
+      expect(() => parseAddress(text)).toThrow(usage);
+    },
+  );
+});
+
+describe("A path and a place of an invite", () => {
+  it("are anything but empty", () => {
+    expect(parsePath("-")).toBe("-");
+    expect(parseInviteSource("-")).toBe("-");
+    expect(() => parsePath("")).toThrow(usage);
+    expect(() => parseInviteSource("")).toThrow(usage);
+  });
+});
+
+describe("An invite among the arguments", () => {
+  const invite = `lanxfer-${"abcdefghijklmnopqrstuvwxyz234567".repeat(3)}`;
+
+  it.each([
+    [invite],
+    ["pair", "--invite", invite],
+    [`--invite=${invite}`],
+    [invite.toUpperCase()],
+    [invite.replace(/(.{10})/g, "$1\n")],
+    [invite.slice(0, 80)],
+  ])("is refused, and the error does not repeat it (%#)", (...argv) => {
+    expect(() => refuseInvite(argv)).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining("abcdef") }),
+    );
+  });
+
+  it("is not seen in names that only begin so", () => {
+    for (const name of ["lanxfer", "lanxfer-invite.txt", `/home/me/lanxfer-2026/${"report/".repeat(20)}`]) {
+      expect(() => refuseInvite(["send", "alice", name])).not.toThrow();
+    }
+  });
+});

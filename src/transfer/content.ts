@@ -7,7 +7,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { Budget } from "../core/ahead.ts";
-import { LanxferError } from "../core/errors.ts";
+import { LanxferError, systemCode } from "../core/errors.ts";
 import { type SourceEntry, sourceError } from "./source.ts";
 import { BLOCK_PREFIX, BLOCK_SIZE } from "./wire.ts";
 
@@ -123,14 +123,16 @@ async function openSource(entry: SourceEntry): Promise<FileHandle> {
       throw error;
     }
   } catch (error) {
+    // It was a file when it was listed; now it is a link (ELOOP) or a socket (ENXIO).
+    const swapped = systemCode(error) === "ELOOP" || systemCode(error) === "ENXIO";
+    if (swapped) throw new LanxferError("E_SOURCE_CHANGED", { path: entry.source }, { cause: error });
     throw sourceError(error, entry.source);
   }
 }
 
 async function assertUnchanged(handle: FileHandle, entry: SourceEntry): Promise<void> {
   const now = await handle.stat();
-  const same =
-    now.isFile() && now.ino === entry.inode && now.size === entry.size && Math.floor(now.mtimeMs) === entry.mtime;
+  const same = now.isFile() && now.ino === entry.inode && now.size === entry.size && now.mtimeMs === entry.modified;
   if (!same) throw new LanxferError("E_SOURCE_CHANGED", { path: entry.source });
 }
 

@@ -28,6 +28,8 @@ export interface SourceEntry {
   readonly size: number;
   /** Milliseconds since 1970, whole. */
   readonly mtime: number;
+  /** The same with its fraction, as exact as it gets, to notice a change. */
+  readonly modified: number;
   readonly executable: boolean;
   /** Identity of the file, to notice that it was replaced. */
   readonly inode: number;
@@ -115,6 +117,7 @@ async function* visit(
       type: folder ? "folder" : "file",
       size: folder ? 0 : stats.size,
       mtime: Math.floor(stats.mtimeMs),
+      modified: stats.mtimeMs,
       executable: !folder && (stats.mode & 0o100) !== 0,
       inode: stats.ino,
     },

@@ -19,7 +19,7 @@ import {
   waitingLine,
 } from "./render/progress.ts";
 import { fullMeasure, type Measure, plainMeasure } from "./render/width.ts";
-import { path, what, whatAndWho } from "./render/words.ts";
+import { path, whatAndWho } from "./render/words.ts";
 import type { Ui } from "./ui.ts";
 
 const REDRAW_EVERY = 100; // ms: smooth to the eye
@@ -34,10 +34,10 @@ export class SendReport {
   #progress: Progress;
   #lastLineAt: number;
   #lastObjectAt = 0;
-  /** What was last said of it. */
+  /** The state that was last told of. */
   #state: TransferView["state"] | undefined;
+  #named = false;
 
-  /** Says that `transfer` has begun. */
   static async begin(transfer: TransferView, ui: Ui): Promise<SendReport> {
     return new SendReport(transfer, ui, ui.hasStatus ? await fullMeasure() : plainMeasure);
   }
@@ -48,7 +48,6 @@ export class SendReport {
     this.#lastLineAt = ui.clock.monotonic();
     this.#progress = startProgress(transfer, this.#lastLineAt);
     this.#stopDrawing = ui.hasStatus ? ui.clock.every(REDRAW_EVERY, () => this.#draw()) : () => {};
-    this.#log(`sending ${whatAndWho(transfer)}`);
   }
 
   update(transfer: TransferView): void {
@@ -59,6 +58,10 @@ export class SendReport {
     if (news || now - this.#lastObjectAt >= OBJECT_EVERY) {
       this.#ui.object(transfer);
       this.#lastObjectAt = now;
+    }
+    if (!this.#named && transfer.items.length > 0) {
+      this.#named = true;
+      this.#log(`sending ${whatAndWho(transfer)}`);
     }
     if (news && transfer.state === "asking") this.#log(waitingLine(transfer));
     if (transfer.state === "running" && now - this.#lastLineAt >= LINE_EVERY) {
@@ -78,8 +81,9 @@ export class SendReport {
         return 0;
       case "failed":
       case "cancelled":
+        this.#ui.notice(...arrived(transfer));
         if (interrupted) {
-          this.#ui.notice(`cancelled: ${what(transfer.items)} was not sent`);
+          this.#ui.notice(`cancelled: ${whatAndWho(transfer)}`);
           return ERRORS.E_CANCELLED.exit;
         }
         return this.#ui.failedAs(
@@ -117,6 +121,12 @@ export class SendReport {
   #log(line: string): void {
     if (!this.#ui.hasStatus && !this.#ui.json) this.#ui.notice(line);
   }
+}
+
+/** Files and folders appear at the receiver one by one, so some may be there although the rest is not. */
+function arrived(transfer: TransferView): string[] {
+  const names = transfer.items.flatMap(({ as }) => (as === null ? [] : [`  ${safe(as)}`]));
+  return names.length === 0 ? [] : ["arrived before that:", ...shortened(names, names.length)];
 }
 
 /** What the receiver had to call otherwise. */

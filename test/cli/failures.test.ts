@@ -4,7 +4,7 @@ import net from "node:net";
 import path from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { differences, untouched } from "../support/tree.ts";
-import { objects, Place, transcript } from "./support/place.ts";
+import { objects, Place, poll, transcript } from "./support/place.ts";
 import * as views from "./support/views.ts";
 
 describe("lanxferctl without a daemon", () => {
@@ -56,7 +56,7 @@ describe("lanxferctl without a daemon", () => {
   it("can be given up while it waits", async () => {
     const place = await Place.open();
     const running = place.start(["id", "--json"]);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await new Promise((resolve) => setTimeout(resolve, 600)); // it says nothing to wait for
     expect(await running.stop("SIGINT")).toMatchObject({ code: 130, stderr: "" });
     expect(objects(running.stdout)).toMatchObject([{ event: "done", exit: 130 }]);
   });
@@ -174,7 +174,7 @@ describe("The output of lanxferctl", () => {
     const place = await Place.open();
     const daemon = await place.daemon({});
     const shell = place.shell("$CTL watch --json | head -n 1");
-    await expect.poll(() => daemon.watched).toBe(true);
+    await poll(() => daemon.watched).toBe(true);
     const more = setInterval(() => daemon.emit({ type: "peer", change: "up", peer: views.peer() }), 20);
     const { code, stderr } = await shell;
     clearInterval(more);

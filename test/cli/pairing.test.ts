@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { LanxferError } from "../../src/core/errors.ts";
-import { Place, transcript } from "./support/place.ts";
+import { Place, poll, transcript } from "./support/place.ts";
 import * as views from "./support/views.ts";
 
 const INVITE = `lanxfer-${"abcdefghijklmnopqrstuvwxyz234567".repeat(3)}`;
@@ -70,7 +70,7 @@ describe("An invite", () => {
   it("is asked for at a terminal, where its first line is enough", async () => {
     const { place } = await redeeming();
     const running = place.onTerminal(["pair", "--invite", "-"]);
-    await expect.poll(() => running.stdout).toContain("invite: ");
+    await poll(() => running.stdout).toContain("invite: ");
     running.type(`${INVITE}\n`);
     const { code, stdout } = await running.finished;
     expect(code).toBe(0);
@@ -118,7 +118,7 @@ describe("An invite", () => {
   it("that is waited for can be given up", async () => {
     const { place } = await redeeming();
     const running = place.onTerminal(["pair", "--invite", "-"]);
-    await expect.poll(() => running.stdout).toContain("invite: ");
+    await poll(() => running.stdout).toContain("invite: ");
     running.type("\x03");
     expect(await running.finished).toMatchObject({ code: 130 });
   });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ControlEvent } from "../../src/control/schema.ts";
 import { LanxferError, toView } from "../../src/core/errors.ts";
 import type { Event } from "./support/daemon.ts";
-import { ACTIVE, objects, Place, transcript } from "./support/place.ts";
+import { ACTIVE, objects, Place, poll, transcript } from "./support/place.ts";
 import * as views from "./support/views.ts";
 
 const alice = views.peer({ paired: true, petname: "alice" });
@@ -37,9 +37,9 @@ describe("lanxferctl watch", () => {
     const place = await Place.open();
     const daemon = await place.daemon({});
     const watching = place.start(["watch"]);
-    await expect.poll(() => daemon.watched).toBe(true);
+    await poll(() => daemon.watched).toBe(true);
     for (const event of STORY) daemon.emit(event);
-    await expect.poll(() => watching.stdout).toContain("left");
+    await poll(() => watching.stdout).toContain("left");
     const result = await watching.stop("SIGINT");
     const steady = { ...result, stdout: result.stdout.replace(/^\d\d:\d\d:\d\d /gm, "<time> ") };
     await expect(transcript(["watch"], steady)).toMatchFileSnapshot("golden/watch.txt");
@@ -49,9 +49,9 @@ describe("lanxferctl watch", () => {
     const place = await Place.open();
     const daemon = await place.daemon({});
     const watching = place.start(["watch", "--json"]);
-    await expect.poll(() => daemon.watched).toBe(true);
+    await poll(() => daemon.watched).toBe(true);
     for (const event of STORY) daemon.emit(event);
-    await expect.poll(() => watching.stdout).toContain('"down"');
+    await poll(() => watching.stdout).toContain('"down"');
     expect(await watching.stop("SIGTERM")).toMatchObject({ code: 143, stderr: "" });
     expect(objects(watching.stdout)).toEqual([
       { v: 1, type: "snapshot", seq: 0, peers: [], transfers: [], offers: [] },
@@ -64,12 +64,12 @@ describe("lanxferctl watch", () => {
     const place = await Place.open();
     const daemon = await place.daemon({});
     const watching = place.start(["watch"]);
-    await expect.poll(() => daemon.watched).toBe(true);
+    await poll(() => daemon.watched).toBe(true);
     daemon.emit({ type: "overrun" });
-    await expect.poll(() => watching.stdout).toContain("too much happened at once");
-    await expect.poll(() => daemon.watched).toBe(true);
+    await poll(() => watching.stdout).toContain("too much happened at once");
+    await poll(() => daemon.watched).toBe(true);
     daemon.emit({ type: "peer", change: "up", peer: alice });
-    await expect.poll(() => watching.stdout).toContain("alice came");
+    await poll(() => watching.stdout).toContain("alice came");
     await watching.stop("SIGINT");
   });
 
@@ -77,7 +77,7 @@ describe("lanxferctl watch", () => {
     const place = await Place.open();
     const daemon = await place.daemon({});
     const watching = place.start(["watch"]);
-    await expect.poll(() => daemon.watched).toBe(true);
+    await poll(() => daemon.watched).toBe(true);
     await daemon.close();
     expect(await watching.finished).toMatchObject({ code: 3 });
     expect(watching.stderr).toMatch(/^lanxferctl: error: lanxferd is not running\n/);
@@ -90,7 +90,7 @@ describe("lanxferctl watch", () => {
     const transfer = views.transfer({ direction: "in", peer: hostile, items: [item] });
     const daemon = await place.daemon({});
     const watching = place.start(["watch"]);
-    await expect.poll(() => daemon.watched).toBe(true);
+    await poll(() => daemon.watched).toBe(true);
     for (const event of [
       { type: "peer", change: "up", peer: views.peer({ name: views.HOSTILE, petname: views.HOSTILE, paired: true }) },
       { type: "transfer", transfer },
@@ -104,7 +104,7 @@ describe("lanxferctl watch", () => {
     ] satisfies Event[]) {
       daemon.emit(event);
     }
-    await expect.poll(() => watching.stdout).toContain(" left");
+    await poll(() => watching.stdout).toContain(" left");
     const { stdout } = await watching.stop("SIGINT");
     expect(stdout).not.toMatch(ACTIVE);
     expect(stdout.split("\n")).toHaveLength(8);
@@ -118,9 +118,9 @@ describe("lanxferctl peers --watch", () => {
     const place = await Place.open();
     const daemon = await place.daemon({});
     const watching = place.start(["peers", "--watch"]);
-    await expect.poll(() => daemon.watched).toBe(true);
+    await poll(() => daemon.watched).toBe(true);
     for (const event of STORY) daemon.emit(event);
-    await expect.poll(() => watching.stdout).toContain("left");
+    await poll(() => watching.stdout).toContain("left");
     await expect(transcript(["peers", "--watch"], await watching.stop("SIGINT"))).toMatchFileSnapshot(
       "golden/peers-watch.txt",
     );
@@ -130,9 +130,9 @@ describe("lanxferctl peers --watch", () => {
     const place = await Place.open();
     const daemon = await place.daemon({});
     const watching = place.start(["peers", "--watch", "--json"]);
-    await expect.poll(() => daemon.watched).toBe(true);
+    await poll(() => daemon.watched).toBe(true);
     for (const event of STORY) daemon.emit(event);
-    await expect.poll(() => watching.stdout).toContain('"down"');
+    await poll(() => watching.stdout).toContain('"down"');
     await watching.stop("SIGINT");
     const types = objects(watching.stdout).map(({ type, event }) => type ?? event) as ControlEvent["type"][];
     expect(types).toEqual(["snapshot", "peer", "peer", "peer", "done"]);
@@ -142,13 +142,13 @@ describe("lanxferctl peers --watch", () => {
     const place = await Place.open();
     const daemon = await place.daemon({});
     const watching = place.onTerminal(["peers", "--watch"], 30);
-    await expect.poll(() => watching.stdout).toContain("nobody is here");
+    await poll(() => watching.stdout).toContain("nobody is here");
     daemon.emit({ type: "peer", change: "up", peer: alice });
-    await expect.poll(() => watching.stdout).toContain("\nalice");
+    await poll(() => watching.stdout).toContain("\nalice");
     daemon.emit({ type: "peer", change: "up", peer: box });
-    await expect.poll(() => watching.stdout).toContain("\nbox");
+    await poll(() => watching.stdout).toContain("\nbox");
     daemon.emit({ type: "peer", change: "down", peer: alice });
-    await expect.poll(() => watching.stdout.split("\x1b[J")).toHaveLength(5);
+    await poll(() => watching.stdout.split("\x1b[J")).toHaveLength(5);
     watching.type("\x03");
     const { code, stdout } = await watching.finished;
     expect(code).toBe(130);

@@ -12,14 +12,14 @@ export type Seen = ReadonlySet<string>;
 export function happenings(seen: Seen, event: ControlEvent): { readonly lines: string[]; readonly seen: Seen } {
   switch (event.type) {
     case "snapshot": {
-      const fresh = event.transfers.filter(({ id }) => !seen.has(id));
+      const fresh = event.transfers.filter(({ id, items }) => !seen.has(id) && items.length > 0);
       return {
         lines: [
           ...peerLines(event),
           ...fresh.map(beginning),
           ...event.offers.map((offer) => waiting(offer.id, offered(offer))),
         ],
-        seen: new Set(event.transfers.map(({ id }) => id)),
+        seen: new Set(event.transfers.flatMap(({ id, items }) => (items.length > 0 ? [id] : []))),
       };
     }
     case "peer":
@@ -63,7 +63,8 @@ function waiting(id: string, offer: string): string {
 function transferHappening(seen: Seen, transfer: TransferView): { readonly lines: string[]; readonly seen: Seen } {
   const end = ending(transfer);
   if (end !== undefined) return { lines: end, seen: new Set([...seen].filter((id) => id !== transfer.id)) };
-  if (seen.has(transfer.id)) return { lines: [], seen };
+  const named = transfer.items.length > 0; // not while the sources are still being looked through
+  if (seen.has(transfer.id) || !named) return { lines: [], seen };
   return { lines: [beginning(transfer)], seen: new Set([...seen, transfer.id]) };
 }
 

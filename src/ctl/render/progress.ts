@@ -11,7 +11,7 @@ import { clip, type Measure } from "./width.ts";
 import { what } from "./words.ts";
 
 const WINDOW = 5_000; // ms over which the rate is averaged; less makes it jump on Wi-Fi
-const TOO_SHORT = 500; // ms: two samples this near say nothing of the rate
+const TOO_SHORT = 500; // ms: less says nothing of the rate
 const MIN_BAR = 10;
 const MAX_BAR = 40;
 const MIN_NAME = 8;
@@ -70,8 +70,10 @@ export function timeLeft(progress: Progress, at: number): number | undefined {
   return rate === undefined || rate <= 0 ? undefined : (Math.max(bytes - moved, 0) * 1000) / rate;
 }
 
-export function percentOf({ bytes, moved }: TransferView): number {
-  return bytes === 0 ? 100 : Math.min(100, Math.floor((moved * 100) / bytes));
+/** 0 to 100; there is nothing to move of an empty file, so only its end tells. */
+export function percentOf({ bytes, moved, state }: TransferView): number {
+  if (bytes === 0) return state === "done" ? 100 : 0;
+  return Math.min(100, Math.floor((moved * 100) / bytes));
 }
 
 /** What is going on, on one line of at most `columns`. */
@@ -145,6 +147,7 @@ export function plainLine(progress: Progress, at: number): string {
 export function summary(progress: Progress, at: number): string {
   const { transfer, from } = progress;
   const ms = at - from.at;
-  const rate = ms > 0 && transfer.bytes > 0 ? `, ${formatRate(((transfer.moved - from.moved) * 1000) / ms)}` : "";
+  const rate =
+    ms >= TOO_SHORT && transfer.bytes > 0 ? `, ${formatRate(((transfer.moved - from.moved) * 1000) / ms)}` : "";
   return `sent ${what(transfer.items)} to ${safe(transfer.peer.name)} (${formatSize(transfer.bytes)} in ${formatDuration(ms)}${rate})`;
 }

@@ -6,10 +6,10 @@ import { formatSize, safe } from "../../core/text.ts";
 /** Longest path shown: all of it. */
 const MAX_PATH = 4_096;
 
-/** `report.pdf`, `report.pdf and 2 more`. */
+/** `report.pdf`, `report.pdf and 2 more`; `files` as long as the daemon has not looked yet. */
 export function what(items: readonly { readonly name: string }[]): string {
   const [first, ...rest] = items;
-  if (first === undefined) return "nothing";
+  if (first === undefined) return "files";
   return rest.length === 0 ? safe(first.name) : `${safe(first.name)} and ${rest.length} more`;
 }
 

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import type { ControlHandlers } from "../../../src/control/api.ts";
 import { type Finished, Running, run, start } from "../../support/process.ts";
 import { readTree, type Tree } from "../../support/tree.ts";
@@ -135,6 +135,11 @@ export function objects(stdout: string): Record<string, unknown>[] {
     .split("\n")
     .slice(0, -1)
     .map((line) => JSON.parse(line));
+}
+
+/** Waits until what `ask` returns is as expected: programs take their time on a busy machine. */
+export function poll<T>(ask: () => T) {
+  return expect.poll(ask, { timeout: 20_000, interval: 10 });
 }
 
 /** What a terminal would act upon, or read in another direction. A line break is the only one that is ours. */

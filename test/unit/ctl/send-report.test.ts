@@ -6,7 +6,7 @@ import { item, transfer } from "./support/views.ts";
 describe("The report of a transfer, to a log,", () => {
   it("has a line at the start, one each ten seconds at most, and one at the end", async () => {
     const { ui, clock, stdout, stderr } = screen(false);
-    const report = await SendReport.begin(transfer({ state: "preparing", bytes: 0 }), ui);
+    const report = await SendReport.begin(transfer({ state: "preparing", items: [], bytes: 0 }), ui);
     for (let second = 0; second <= 25; second++) {
       report.update(transfer({ bytes: 3_000_000, moved: second * 100_000 }));
       clock.pass(1_000);
@@ -127,7 +127,15 @@ describe("The report of a transfer that did not arrive", () => {
     const report = await SendReport.begin(transfer(), ui);
     report.update(transfer({ state: "failed", error }));
     expect(report.end(true)).toBe(130);
-    expect(stderr.text).toMatch(/\ncancelled: report.pdf was not sent\n$/);
+    expect(stderr.text).toMatch(/\ncancelled: report.pdf to alice\n$/);
+  });
+
+  it("names what arrived before", async () => {
+    const { ui, stderr } = screen(false);
+    const report = await SendReport.begin(transfer(), ui);
+    report.update(transfer({ state: "failed", error, items: [item("a", "a (1)"), item("b")] }));
+    expect(report.end(false)).toBe(9);
+    expect(stderr.text).toContain("\narrived before that:\n  a (1)\nlanxferctl: error:");
   });
 
   it("is a cancellation when it was cancelled without a reason", async () => {

@@ -78,10 +78,11 @@ describe("The time left", () => {
 });
 
 describe("The share that is done", () => {
-  it("is whole, never over 100, and 100 of nothing", () => {
+  it("is whole, never over 100, and of nothing all only when it is done", () => {
     expect(percentOf(transfer({ bytes: 3, moved: 2 }))).toBe(66);
     expect(percentOf(transfer({ bytes: 1_000, moved: 999 }))).toBe(99);
-    expect(percentOf(transfer({ bytes: 0 }))).toBe(100);
+    expect(percentOf(transfer({ bytes: 0 }))).toBe(0);
+    expect(percentOf(transfer({ bytes: 0, state: "done" }))).toBe(100);
     expect(percentOf(transfer({ bytes: 1, moved: 2 }))).toBe(100);
   });
 });
@@ -139,9 +140,9 @@ describe("The line for a log", () => {
 });
 
 describe("The summary", () => {
-  it("has no rate where nothing was moved or no time passed", () => {
-    expect(summary(startProgress(transfer({ state: "done", bytes: 0 }), 0), 300)).toBe(
-      "sent report.pdf to alice (0 B in 0.3 s)",
+  it("has no rate where nothing was moved or hardly any time passed", () => {
+    expect(summary(startProgress(transfer({ state: "done", bytes: 0 }), 0), 900)).toBe(
+      "sent report.pdf to alice (0 B in 0.9 s)",
     );
     expect(summary(startProgress(transfer({ state: "done", moved: 1_000_000 }), 0), 0)).toBe(
       "sent report.pdf to alice (1.0 MB in 0.0 s)",

@@ -8,7 +8,7 @@ import { item, offer, peer, transfer } from "../support/views.ts";
 
 describe("In words,", () => {
   it("items are their first name and how many more", () => {
-    expect(what([])).toBe("nothing");
+    expect(what([])).toBe("files");
     expect(what([item("a\x1b")])).toBe("a\\x1b");
     expect(what([item("a"), item("b"), item("c")])).toBe("a and 2 more");
   });
@@ -63,6 +63,14 @@ describe("What happens is told", () => {
     const ended = happenings(went.seen, { type: "transfer", seq: 3, transfer: transfer({ state: "done" }) });
     expect(ended.lines).toEqual(["sent report.pdf to alice (1.0 MB)"]);
     expect(ended.seen).toEqual(none);
+  });
+
+  it("only when it is known of what", () => {
+    const early = transfer({ state: "preparing", items: [], bytes: 0 });
+    const told = happenings(none, { type: "transfer", seq: 1, transfer: early });
+    expect(told).toEqual({ lines: [], seen: none });
+    const snapshot = { type: "snapshot" as const, seq: 0, peers: [], transfers: [early], offers: [] };
+    expect(happenings(none, snapshot)).toEqual({ lines: [], seen: none });
   });
 
   it("with the place of what arrived", () => {

@@ -46,6 +46,8 @@ export class IncomingTree {
   readonly #onSaved: OnSaved;
   /** The folder that the newest entry is in, and through `parent` those around it. */
   #open: Folder | undefined;
+  /** Every directory that is open: those, and those that were left but are not durable yet. */
+  readonly #directories = new Set<PinnedDir>();
   /** Work that goes on behind the entries; each settles, failures are kept. */
   readonly #running = new Set<Promise<void>>();
   #failure: LanxferError | undefined;
@@ -66,6 +68,7 @@ export class IncomingTree {
       made = await dir.create(candidate, 0o700);
     });
     if (made === undefined) throw new Error("firstFree resolved without an attempt");
+    this.#directories.add(made);
     if (parent !== undefined) parent.pending++;
     const { path, index, mtime } = entry;
     this.#open = { path, index, dir: made, name: as, changed: as !== path.at(-1), mtime, parent, pending: 1 };
@@ -115,10 +118,9 @@ export class IncomingTree {
   /** Closes what is open. The staged files go with the staging directory. Never rejects. */
   async abandon(): Promise<void> {
     await this.settled();
-    for (let folder = this.#open; folder !== undefined; folder = folder.parent) {
-      await folder.dir.close().catch(() => {});
-    }
     this.#open = undefined;
+    for (const dir of this.#directories) await dir.close().catch(() => {});
+    this.#directories.clear();
   }
 
   /** Finds the open folder that an entry belongs to and its name there, and leaves those it is no longer in. */
@@ -154,6 +156,7 @@ export class IncomingTree {
       await folder.dir.touch(clampTime(folder.mtime));
       await folder.dir.sync();
     } finally {
+      this.#directories.delete(folder.dir);
       await folder.dir.close();
     }
     if (folder.parent === undefined) {

@@ -35,15 +35,19 @@ export class LeakCheck {
   }
 
   #left(clock: CountedClock): string[] {
-    const open = descriptors();
-    const sockets = open.filter((target) => isSocket(target) && !this.#socketsBefore.has(target));
+    const sockets = descriptors().filter((target) => isSocket(target) && !this.#socketsBefore.has(target));
     return [
       ...sockets.map((target) => `open: ${target}`),
-      ...open.filter((target) => target.startsWith(`${this.#directory}/`)).map((target) => `open: ${target}`),
+      ...openFilesBelow(this.#directory).map((target) => `open: ${target}`),
       ...clock.running().map((origin) => `timer started ${origin}`),
       ...this.#rejections.map((reason) => `unhandled: ${reason instanceof Error ? reason.stack : String(reason)}`),
     ];
   }
+}
+
+/** Descriptors that lead to `directory` or below it. */
+export function openFilesBelow(directory: string): string[] {
+  return descriptors().filter((target) => target === directory || target.startsWith(`${directory}/`));
 }
 
 /** What the descriptors of this process lead to. */
@@ -51,7 +55,7 @@ function descriptors(): string[] {
   if (process.platform !== "linux") return [];
   return readdirSync("/proc/self/fd").flatMap((fd) => {
     try {
-      return [readlinkSync(`/proc/self/fd/${fd}`)];
+      return [readlinkSync(`/proc/self/fd/${fd}`).replace(/ \(deleted\)$/, "")];
     } catch {
       return []; // the descriptor that listed the others
     }

@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { readdirSync, readlinkSync } from "node:fs";
 import { appendFile, mkdir, open, rename, rm, stat, symlink, truncate, utimes, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import path from "node:path";
@@ -8,6 +7,7 @@ import { describe, expect, it } from "vitest";
 import { FramePool, type Prepared, prepare } from "../../../src/transfer/content.ts";
 import { type SourceEntry, walk } from "../../../src/transfer/source.ts";
 import { BLOCK_PREFIX, BLOCK_SIZE, MiB } from "../../../src/transfer/wire.ts";
+import { openFilesBelow } from "../../support/leaks.ts";
 import { temporaryDirectories } from "../../support/temporary.ts";
 
 const FRAMES = 4;
@@ -44,15 +44,7 @@ async function allFree(pool: FramePool): Promise<void> {
   for (const { release } of taken) release();
 }
 
-function isOpen(file: string): boolean {
-  return readdirSync("/proc/self/fd").some((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(file);
-    } catch {
-      return false;
-    }
-  });
-}
+const isOpen = (file: string) => openFilesBelow(file).length > 0;
 
 describe("the content of a file", () => {
   it.each([

@@ -7,10 +7,10 @@ describe("the memory for received blocks", () => {
     const pool = createBlockPool();
     const first = pool.allocate(BLOCK_SIZE);
     const second = pool.allocate(BLOCK_SIZE);
-    expect(second).not.toBe(first);
+    expect(second === first).toBe(false);
     pool.recycle(first);
-    expect(pool.allocate(BLOCK_SIZE)).toBe(first);
-    expect(pool.allocate(BLOCK_SIZE)).not.toBe(first);
+    expect(pool.allocate(BLOCK_SIZE) === first).toBe(true);
+    expect(pool.allocate(BLOCK_SIZE) === first).toBe(false);
   });
 
   it("of a short block is as long as was asked for, and not kept", () => {
@@ -18,7 +18,7 @@ describe("the memory for received blocks", () => {
     const short = pool.allocate(10);
     expect(short).toHaveLength(10);
     pool.recycle(short);
-    expect(pool.allocate(10)).not.toBe(short);
+    expect(pool.allocate(10) === short).toBe(false);
     expect(pool.allocate(BLOCK_SIZE)).toHaveLength(BLOCK_SIZE);
   });
 

@@ -6,6 +6,7 @@
  */
 
 import { lstat, readdir, rm } from "node:fs/promises";
+import { constants } from "node:os";
 import { LanxferError, systemCode } from "../core/errors.ts";
 import { type DeviceId, isTransferId, shortId, type TransferId } from "../core/ids.ts";
 import { PinnedDir } from "./pinned.ts";
@@ -76,7 +77,7 @@ function isOwn(name: string, self: DeviceId): boolean {
 export function storageError(error: unknown): LanxferError {
   if (error instanceof LanxferError) return error;
   const code = systemCode(error) ?? "";
-  if (code === "ENOSPC" || code === "EDQUOT") return new LanxferError("E_NO_SPACE", {}, { cause: error });
+  if (code === "ENOSPC" || isOverQuota(error)) return new LanxferError("E_NO_SPACE", {}, { cause: error });
   const words: Readonly<Record<string, string>> = {
     EROFS: "read-only file system",
     EACCES: "permission denied",
@@ -92,4 +93,9 @@ export function storageError(error: unknown): LanxferError {
   };
   if (code === "") return new LanxferError("E_INTERNAL", { text: String(error) }, { cause: error });
   return new LanxferError("E_INBOX", { text: words[code] ?? code }, { cause: error });
+}
+
+/** libuv has no name for EDQUOT, only its number. */
+function isOverQuota(error: unknown): boolean {
+  return error instanceof Error && "errno" in error && error.errno === -constants.errno.EDQUOT;
 }

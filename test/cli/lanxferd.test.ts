@@ -1,71 +1,9 @@
 /** The program `lanxferd` as a person or a service manager meets it. Without any multicast: every interface is excluded. */
 
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { eventually, type Running, run, start } from "../support/process.ts";
-
-const LANXFERD = fileURLToPath(new URL("../../dist/daemon/main.js", import.meta.url));
-const LANXFERCTL = fileURLToPath(new URL("../../dist/ctl/main.js", import.meta.url));
-
-/** A home for one daemon, removed at the end of the test together with whatever still runs in it. */
-class Home implements AsyncDisposable {
-  readonly directory: string;
-  readonly #running: Running[] = [];
-
-  private constructor(directory: string) {
-    this.directory = directory;
-  }
-
-  static async make(): Promise<Home> {
-    return new Home(await mkdtemp(path.join(tmpdir(), "lanxferd-test-")));
-  }
-
-  path(name: string): string {
-    return path.join(this.directory, name);
-  }
-
-  env(more: Record<string, string> = {}): Record<string, string> {
-    return {
-      PATH: process.env["PATH"] ?? "",
-      HOME: this.directory,
-      LANXFER_CONFIG_DIR: this.path("config"),
-      LANXFER_STATE_DIR: this.path("state"),
-      LANXFER_SOCKET: this.path("run/control.sock"),
-      LANXFER_INTERFACES_EXCLUDE: "*",
-      LANXFER_NAME: "test",
-      ...more,
-    };
-  }
-
-  /** Starts it and waits for the line that says it is ready. */
-  async ready(more: Record<string, string> = {}, ...args: string[]): Promise<Running> {
-    const running = start([process.execPath, LANXFERD, ...args], { env: this.env(more), cwd: this.directory });
-    this.#running.push(running);
-    await eventually("lanxferd is ready", async () => running.stdout.includes('"msg":"ready"') || undefined);
-    return running;
-  }
-
-  /** Runs it when it is expected to end by itself. */
-  fails(more: Record<string, string> = {}, ...args: string[]) {
-    return run([process.execPath, LANXFERD, ...args], { env: this.env(more), cwd: this.directory });
-  }
-
-  ctl(...args: string[]) {
-    return run([process.execPath, LANXFERCTL, ...args], { env: this.env(), cwd: this.directory });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const running of this.#running) {
-      if (!running.ended) process.kill(running.pid, "SIGKILL");
-      await running.finished;
-    }
-    await rm(this.directory, { recursive: true, force: true });
-  }
-}
+import { Home } from "../support/home.ts";
 
 describe("lanxferd", () => {
   it("starts in an empty home, makes what it needs with the right modes, and ends in good order on SIGTERM", async () => {
@@ -224,12 +162,7 @@ describe("two programs on one machine", () => {
       await alice.ready({ LANXFER_NAME: "alice", LANXFER_LOG_LEVEL: "trace" }),
       await bob.ready({ LANXFER_NAME: "bob", LANXFER_LOG_LEVEL: "trace" }),
     ];
-    const { port } = JSON.parse((await alice.ctl("status", "--json")).stdout.split("\n")[0] ?? "");
-    const invite = (await alice.ctl("invite", "--address", `127.0.0.1:${port}`)).stdout.trim();
-    const paired = await run([process.execPath, LANXFERCTL, "pair", "--invite", "-"], {
-      env: bob.env(),
-      stdin: invite,
-    });
+    const { invite, paired } = await bob.pairWith(alice);
     expect(paired).toMatchObject({ code: 0 });
     await writeFile(bob.path("report.pdf"), "the only copy");
     expect(await bob.ctl("send", "alice", "report.pdf")).toMatchObject({ code: 0 });

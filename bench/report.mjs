@@ -23,7 +23,10 @@ export function summarise(title, source, seconds, peaks) {
 }
 
 export function describeResults({ place, rounds, left, results }) {
-  const lines = [`${place.cpu}, Node ${place.node}, ${place.storage} in ${place.directory}, ${rounds} rounds`];
+  const lines = [
+    `${place.cpu}, Node ${place.node}, ${place.storage} in ${place.directory}`,
+    `${rounds} rounds; load average before the first: ${place.load.toFixed(1)}`,
+  ];
   for (const { title, files, rows, peaks } of results) {
     lines.push("", `${title}`, cells("", "median", "min – max", files > 1 ? "files/s" : "MB/s", "time vs lanxfer"));
     for (const row of [...rows].sort((a, b) => a.median - b.median)) {

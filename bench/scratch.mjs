@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readdir, stat, statfs } from "node:fs/promises";
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import path from "node:path";
 import { run, which } from "./process.mjs";
 
@@ -17,6 +17,7 @@ export async function describePlace(directory) {
     storage: tmpfs ? "tmpfs (memory)" : "disk",
     cpu: `${cpus().length} × ${cpu?.model.trim() ?? "unknown"}`,
     node: process.version,
+    load: loadavg()[0],
   };
 }
 

@@ -109,6 +109,12 @@ export class Host {
     await this.#forwarding();
   }
 
+  /** Limits what this host sends, in megabits a second; Infinity lifts the limit. */
+  async shape(megabits: number): Promise<void> {
+    const limit = Number.isFinite(megabits) ? `tbf rate ${megabits}mbit burst 64kb latency 50ms` : "pfifo";
+    await must(this.#namespace.enter(["tc", "qdisc", "replace", "dev", "eth0", "root", ...limit.split(" ")]));
+  }
+
   /** As when a DHCP server gives another lease. */
   async changeAddress(address: string): Promise<void> {
     await this.#namespace.ip(`addr del ${this.#address}/24 dev eth0`, ...addressing(address));

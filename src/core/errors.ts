@@ -8,9 +8,12 @@
 
 import { cut, formatSize, MAX_SHOWN, safe } from "./text.ts";
 
+/** Exit status of a program: 0 to 255. */
+export type ExitCode = number;
+
 interface ErrorKind {
   /** Exit status of the program that ends with this error. */
-  readonly exit: number;
+  readonly exit: ExitCode;
   /** Trying the same again, unchanged, can succeed. */
   readonly retryable: boolean;
   /** A peer may send this code to us; any other code from a peer becomes E_PEER. */
@@ -47,8 +50,8 @@ export const ERRORS = {
   E_SOCKET: {
     exit: 1,
     ...local,
-    sentence: "control directory {path} is not safe: {text}",
-    hint: "it must be a directory of your own with mode 0700",
+    sentence: "cannot use {path} for the control socket: {text}",
+    hint: "it has to be in a directory of your own with mode 0700",
   },
   E_LISTEN: { exit: 1, ...local, sentence: "cannot listen on port {port}: {text}" },
   E_STATE: { exit: 11, ...local, sentence: "cannot use {path}: {text}[ ({hint})]" },

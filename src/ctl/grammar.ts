@@ -5,10 +5,8 @@
  */
 
 import type { ControlClient } from "../control/client.ts";
+import type { ExitCode } from "../core/errors.ts";
 import type { Ui } from "./ui.ts";
-
-/** 0 to 255; the meanings are in core/errors.ts. */
-export type ExitCode = number;
 
 /** Carries out one command. Throws LanxferErrors. Aborted by `signal`, it may throw or return anything. */
 export type Run<Args> = (client: ControlClient, args: Args, ui: Ui, signal: AbortSignal) => Promise<ExitCode>;

@@ -8,11 +8,11 @@
 import { homedir } from "node:os";
 import { ControlClient } from "../control/client.ts";
 import { systemClock } from "../core/clock.ts";
+import type { ExitCode } from "../core/errors.ts";
 import { places } from "../core/places.ts";
 import { VERSION } from "../core/version.ts";
 import { asksFor, readArguments } from "./arguments.ts";
 import { ownsDirectory, waitForDaemon } from "./connect.ts";
-import type { ExitCode } from "./grammar.ts";
 import { COMMANDS, GROUPS } from "./program.ts";
 import { Ui } from "./ui.ts";
 import { refuseInvite } from "./values.ts";

@@ -6,9 +6,9 @@
 import type { TransferView } from "../control/schema.ts";
 import { assertNever } from "../core/assert.ts";
 import type { Cancel } from "../core/clock.ts";
+import type { ExitCode } from "../core/errors.ts";
 import { ERRORS } from "../core/errors.ts";
 import { safe } from "../core/text.ts";
-import type { ExitCode } from "./grammar.ts";
 import {
   advance,
   type Progress,

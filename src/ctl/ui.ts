@@ -10,9 +10,9 @@
 
 import { addAbortSignal, type Readable } from "node:stream";
 import type { Clock } from "../core/clock.ts";
+import type { ExitCode } from "../core/errors.ts";
 import { type Details, type ErrorView, LanxferError, toLanxferError, toView } from "../core/errors.ts";
 import { safe } from "../core/text.ts";
-import type { ExitCode } from "./grammar.ts";
 import { jsonLine } from "./render/json.ts";
 
 /** What is known of the streams; process.stdout and process.stderr fit. */

@@ -1,7 +1,7 @@
 /** `completion`: the script for a shell. */
 
 import type { ControlClient } from "../../control/client.ts";
-import type { ExitCode } from "../grammar.ts";
+import type { ExitCode } from "../../core/errors.ts";
 import { completionScript } from "../help.ts";
 import type { Ui } from "../ui.ts";
 

@@ -2,9 +2,9 @@
 
 import type { ControlClient } from "../../control/client.ts";
 import type { SettingView } from "../../control/schema.ts";
+import type { ExitCode } from "../../core/errors.ts";
 import { LanxferError } from "../../core/errors.ts";
 import { safe } from "../../core/text.ts";
-import type { ExitCode } from "../grammar.ts";
 import { table } from "../render/table.ts";
 import { path } from "../render/words.ts";
 import type { Ui } from "../ui.ts";

@@ -2,8 +2,8 @@
 
 import type { ControlClient } from "../../control/client.ts";
 import type { HistoryView } from "../../control/schema.ts";
+import type { ExitCode } from "../../core/errors.ts";
 import { formatDuration, formatSize, safe } from "../../core/text.ts";
-import type { ExitCode } from "../grammar.ts";
 import { table } from "../render/table.ts";
 import { formatWhen } from "../render/time.ts";
 import { path, what } from "../render/words.ts";

@@ -1,8 +1,8 @@
 /** `inbox`: what arrived and is still there. */
 
 import type { ControlClient } from "../../control/client.ts";
+import type { ExitCode } from "../../core/errors.ts";
 import { formatSize, safe } from "../../core/text.ts";
-import type { ExitCode } from "../grammar.ts";
 import { table } from "../render/table.ts";
 import { formatWhen } from "../render/time.ts";
 import { path } from "../render/words.ts";

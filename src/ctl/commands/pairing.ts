@@ -6,9 +6,9 @@
 
 import { open } from "node:fs/promises";
 import type { ControlClient } from "../../control/client.ts";
+import type { ExitCode } from "../../core/errors.ts";
 import { LanxferError, systemCode } from "../../core/errors.ts";
 import { formatDuration, safe } from "../../core/text.ts";
-import type { ExitCode } from "../grammar.ts";
 import type { Ui } from "../ui.ts";
 
 const MAX_INVITE = 1_024; // characters; the API takes no more

@@ -2,9 +2,9 @@
 
 import type { ControlClient } from "../../control/client.ts";
 import type { ControlEvent, PeerView } from "../../control/schema.ts";
+import type { ExitCode } from "../../core/errors.ts";
 import { safe } from "../../core/text.ts";
 import { eventsOf } from "../follow.ts";
-import type { ExitCode } from "../grammar.ts";
 import { peerLines } from "../render/happenings.ts";
 import { table } from "../render/table.ts";
 import { clip, measureFor } from "../render/width.ts";

@@ -5,9 +5,9 @@
 
 import type { ControlClient } from "../../control/client.ts";
 import type { TransferView } from "../../control/schema.ts";
+import type { ExitCode } from "../../core/errors.ts";
 import { LanxferError } from "../../core/errors.ts";
 import { eventsOf, viewsOf } from "../follow.ts";
-import type { ExitCode } from "../grammar.ts";
 import { SendReport } from "../send-report.ts";
 import { sourcePath } from "../source-path.ts";
 import type { Ui } from "../ui.ts";

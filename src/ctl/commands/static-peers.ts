@@ -2,8 +2,8 @@
 
 import type { ControlClient } from "../../control/client.ts";
 import type { HostPort } from "../../core/address.ts";
+import type { ExitCode } from "../../core/errors.ts";
 import { safe } from "../../core/text.ts";
-import type { ExitCode } from "../grammar.ts";
 import type { Ui } from "../ui.ts";
 
 interface AddArgs {

@@ -2,8 +2,8 @@
 
 import type { ControlClient } from "../../control/client.ts";
 import type { StatusView } from "../../control/schema.ts";
+import type { ExitCode } from "../../core/errors.ts";
 import { formatSize, safe } from "../../core/text.ts";
-import type { ExitCode } from "../grammar.ts";
 import { formatWhen } from "../render/time.ts";
 import { path } from "../render/words.ts";
 import type { Ui } from "../ui.ts";

@@ -2,8 +2,8 @@
 
 import type { ControlClient } from "../../control/client.ts";
 import type { TransferView } from "../../control/schema.ts";
+import type { ExitCode } from "../../core/errors.ts";
 import { formatSize, safe } from "../../core/text.ts";
-import type { ExitCode } from "../grammar.ts";
 import { percentOf } from "../render/progress.ts";
 import { table } from "../render/table.ts";
 import { path, what, whatAndWho } from "../render/words.ts";

@@ -1,8 +1,8 @@
 /** `watch`: what happens, as it happens, until interrupted. */
 
 import type { ControlClient } from "../../control/client.ts";
+import type { ExitCode } from "../../core/errors.ts";
 import { eventsOf } from "../follow.ts";
-import type { ExitCode } from "../grammar.ts";
 import { happenings, type Seen } from "../render/happenings.ts";
 import { formatClock } from "../render/time.ts";
 import type { Ui } from "../ui.ts";

@@ -85,10 +85,8 @@ export class Link {
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     socket.on("end", () => this.#end());
     socket.on("error", (error) => this.destroy(new LanxferError("E_LOST", { text: error.message }, { cause: error })));
-    socket.on("close", () => {
-      this.#end();
-      this.destroy();
-    });
+    // Without "end" before it the connection was cut: that is no end of the stream.
+    socket.on("close", () => this.destroy());
   }
 
   /** Keying material bound to this connection (RFC 8446 section 7.5). */

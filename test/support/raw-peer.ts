@@ -89,17 +89,17 @@ export class RawPeer {
     if (!this.socket.destroyed) this.socket.write(bytes);
   }
 
-  /** The next message that was not taken yet and is a `type`; those before it are dropped. Rejects when it never comes. */
-  async next(type: string): Promise<Message> {
+  /** The next message that was not taken yet and is of one of `types`; those before it are dropped. Rejects when it never comes. */
+  async next(...types: readonly string[]): Promise<Message> {
     return eventually(
-      `a message "${type}"`,
+      `a message "${types}"`,
       () => {
         while (this.#taken < this.messages.length) {
           const message = this.messages[this.#taken++];
-          if (message?.["t"] === type) return message;
+          if (message !== undefined && types.includes(String(message["t"]))) return message;
         }
         if (this.socket.destroyed)
-          throw new Error(`closed before "${type}": ${JSON.stringify(this.messages.slice(-3))}`);
+          throw new Error(`closed before "${types}": ${JSON.stringify(this.messages.slice(-3))}`);
         return undefined;
       },
       { timeoutMs: TIMEOUT_MS, everyMs: 2 },

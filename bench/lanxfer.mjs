@@ -34,10 +34,12 @@ async function startDaemon(directory, name) {
     LANXFER_NAME: name,
     LANXFER_PORT: `${port}`,
     LANXFER_LOG_LEVEL: "warn",
+    // Nothing is announced: the bench is nobody else's business.
+    LANXFER_INTERFACES_EXCLUDE: "*",
   };
-  const child = spawn(process.execPath, [program("daemon")], { env, stdio: ["ignore", "ignore", "inherit"] });
+  const child = spawn(program("daemon"), [], { env, stdio: ["ignore", "ignore", "inherit"] });
   await listening(child, port);
-  const ctl = (args, options) => run([process.execPath, program("ctl"), ...args], { env, ...options });
+  const ctl = (args, options) => run([program("ctl"), ...args], { env, ...options });
   const proc = (file) => `/proc/${child.pid}/${file}`;
   return {
     inbox: env.LANXFER_INBOX,
@@ -56,7 +58,6 @@ async function startDaemon(directory, name) {
 export async function openLanxfer(directory) {
   const sender = await startDaemon(directory, "sender");
   const receiver = await startDaemon(directory, "receiver");
-  // Loopback carries no multicast.
   await sender.ctl(["peers", "add", "receiver", `127.0.0.1:${receiver.port}`]);
   await sender.ctl(["pair", "--invite", "-"], { input: await receiver.ctl(["invite"]) });
   return {

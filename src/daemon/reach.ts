@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import type { Clock } from "../core/clock.ts";
 import type { DeviceId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
-import type { Discovery, Endpoint, Probe } from "../discovery/types.ts";
+import type { Discovery, Endpoint, Peer, Probe } from "../discovery/types.ts";
 import { type DialContext, dial } from "../transfer/dial.ts";
 import type { Link } from "../transfer/link.ts";
 import { ALPN_TRANSFER, type MessageOf } from "../transfer/wire.ts";
@@ -51,13 +51,22 @@ export class Reach {
   /** Resolves to a link to this very device through any of its addresses. Rejects with why there is none. */
   async link(to: Recipient, alpn: string, signal: AbortSignal, extra: readonly Place[] = []): Promise<Link> {
     const { discovery, context, clock } = this.#deps;
-    const known = () => discovery.peers().find((peer) => peer.id === to.id)?.endpoints ?? [];
+    const placesOf = (peer: Peer | undefined): Place[] =>
+      (peer?.endpoints ?? []).map(({ address, port }) => ({ host: address, port }));
+    const known = () => placesOf(discovery.peers().find((peer) => peer.id === to.id));
     // Not seen: it may have come this moment, so ask once before giving up.
     if (known().length === 0 && extra.length === 0) await discovery.refresh();
-    const places = [...extra, ...known().map((endpoint) => ({ host: endpoint.address, port: endpoint.port }))];
+    const targets = {
+      known: [...extra, ...known()],
+      key: ({ host, port }: Place) => `${host} ${port}`,
+      watch: (found: (place: Place) => void) =>
+        discovery.subscribe(({ peer }) => {
+          if (peer.id === to.id) placesOf(peer).forEach(found);
+        }),
+    };
     const attempt = ({ host, port }: Place, stop: AbortSignal) =>
       dial({ host, port, alpn, expect: to.id, peer: to.name }, context, stop);
-    return firstToAnswer(places, attempt, clock, signal);
+    return firstToAnswer(targets, attempt, clock, signal);
   }
 
   /** A paired device said on which port it listens: the place to look for it when multicast fails. */

@@ -5,9 +5,9 @@ import type { BlockMemory } from "./incoming.ts";
 import { BLOCK_SIZE, MiB } from "./wire.ts";
 
 /** Verified bytes that may wait for the disk: hides its hiccups, no more. */
-const WRITE_BEHIND = 8 * MiB;
+const WRITE_BEHIND = 6 * MiB;
 /** Free blocks that are kept; more are left to the garbage collector. */
-const KEPT = 12;
+const KEPT = 8;
 
 export interface BlockPool extends BlockMemory {
   readonly allocate: (length: number) => Buffer;

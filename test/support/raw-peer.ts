@@ -7,9 +7,16 @@
 import { type AddressInfo, type Socket, connect as tcpConnect } from "node:net";
 import { createServer, type SecureContextOptions, type Server, type TLSSocket, connect as tlsConnect } from "node:tls";
 import type { DeviceId } from "../../src/core/ids.ts";
-import { digestBlock } from "../../src/transfer/blocks.ts";
+import { DigestList, digestBlock } from "../../src/transfer/blocks.ts";
 import type { Credentials } from "../../src/transfer/gate.ts";
-import { ALPN_TRANSFER, BLOCK_PREFIX, type Frame, FrameDecoder, writeBlockPrefix } from "../../src/transfer/wire.ts";
+import {
+  ALPN_TRANSFER,
+  BLOCK_PREFIX,
+  BLOCK_SIZE,
+  type Frame,
+  FrameDecoder,
+  writeBlockPrefix,
+} from "../../src/transfer/wire.ts";
 import { eventually } from "./process.ts";
 
 type Message = Readonly<Record<string, unknown>>;
@@ -83,6 +90,17 @@ export class RawPeer {
     frame.set(content, BLOCK_PREFIX);
     writeBlockPrefix(frame, entry, digest);
     this.sendBytes(frame);
+  }
+
+  /** All blocks of a file and its end, as they have to be. */
+  sendContent(entry: number, content: Uint8Array): void {
+    const digests = new DigestList();
+    for (let at = 0; at < content.length; at += BLOCK_SIZE) {
+      const data = content.subarray(at, at + BLOCK_SIZE);
+      digests.push(digestBlock(data));
+      this.sendBlock(entry, data);
+    }
+    this.send({ t: "end", index: entry, root: digests.root() });
   }
 
   sendBytes(bytes: Uint8Array): void {
@@ -166,14 +184,17 @@ export class RawServer {
   readonly id: DeviceId;
   readonly port: number;
   /** All connections that passed the handshake. */
-  readonly peers: RawPeer[] = [];
+  readonly peers: RawPeer[];
+  /** All connections. */
+  readonly sockets: Socket[];
   readonly #server: Server;
   #taken = 0;
 
-  private constructor(server: Server, id: DeviceId, peers: RawPeer[]) {
+  private constructor(server: Server, id: DeviceId, peers: RawPeer[], sockets: Socket[]) {
     this.#server = server;
     this.id = id;
     this.peers = peers;
+    this.sockets = sockets;
     this.port = (server.address() as AddressInfo).port; // a TCP server that listens has an address of this kind
   }
 
@@ -182,6 +203,7 @@ export class RawServer {
     { alpn = [ALPN_TRANSFER], tls = {} }: Omit<RawOptions, "credentials"> = {},
   ): Promise<RawServer> {
     const peers: RawPeer[] = [];
+    const sockets: Socket[] = [];
     const server = createServer({
       key: credentials.keyPem,
       cert: credentials.certPem,
@@ -190,9 +212,10 @@ export class RawServer {
       ALPNProtocols: [...alpn],
       ...tls,
     });
+    server.on("connection", (socket: Socket) => void sockets.push(socket));
     server.on("secureConnection", (socket) => void peers.push(new RawPeer(socket)));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    return new RawServer(server, credentials.id, peers);
+    return new RawServer(server, credentials.id, peers, sockets);
   }
 
   /** The next connection that was not taken yet. */
@@ -210,7 +233,7 @@ export class RawServer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
-    await Promise.all(this.peers.map((peer) => peer[Symbol.asyncDispose]()));
+    for (const socket of this.sockets) socket.destroy();
     await closed;
   }
 }

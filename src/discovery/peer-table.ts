@@ -152,7 +152,7 @@ class Draft {
     if (!paired && brought.length >= MAX_PER_SOURCE) return undefined;
     if (this.#entries.size >= MAX_PEERS) {
       const candidates = strangers.length > 0 || !paired ? strangers : [...this.#entries.values()];
-      const victim = candidates.sort(leastKnownFirst)[0];
+      const victim = leastKnown(candidates);
       if (victim === undefined) return undefined;
       this.#remove(victim.id);
     }
@@ -221,6 +221,9 @@ function patienceWith(entry: Entry): number {
   return Math.min(SILENT_AFTER * 2 ** entry.unheard, MAX_SILENCE);
 }
 
-function leastKnownFirst(a: Entry, b: Entry): number {
-  return Number(a.doubt === "none") - Number(b.doubt === "none") || a.heardAt - b.heardAt;
+/** A suspect before one that is heard, and the one that was heard last the longest ago. */
+function leastKnown([first, ...others]: readonly Entry[]): Entry | undefined {
+  const isLess = (a: Entry, b: Entry) =>
+    (a.doubt === "none") === (b.doubt === "none") ? a.heardAt < b.heardAt : b.doubt === "none";
+  return others.reduce((least, entry) => (least && isLess(entry, least) ? entry : least), first);
 }

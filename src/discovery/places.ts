@@ -3,9 +3,9 @@
  *
  * Anybody on the link can announce anybody's id from an address of their own.
  * That adds a place; it must never push out the real one. So a full list takes
- * a newcomer only for a place that is out of date, that nobody was heard from
- * directly, or that was asked and was not this peer; and a place that has
- * proved itself stays.
+ * no newcomer, except for a place that only a record named; when it is full its
+ * places are asked; those where the peer was not found make room, but are
+ * remembered, so that they cannot come back as newcomers.
  */
 
 import type { Source } from "./medium.ts";
@@ -13,6 +13,7 @@ import type { Sighting } from "./record.ts";
 import type { Endpoint } from "./types.ts";
 
 export const MAX_PLACES = 8;
+const MAX_REFUTED = 64;
 const STALE_AFTER = 15_000; // ms: three rounds of questions unanswered from there, while another place was heard
 const PROVEN_FOR = 60_000; // ms; longer than a silent peer goes without a probe (peer-table.ts)
 const QUIET_AFTER = 6000; // ms of silence after which a place ranks behind others, and as a new one when it is heard again
@@ -49,9 +50,12 @@ export function hearPlaces(places: readonly Place[], sighting: Sighting, from: S
 
 /** Marks the places that are to be asked now, and says which. */
 export function askPlaces(places: readonly Place[]) {
+  const asked = inOrder(places)
+    .slice(0, MAX_PLACES)
+    .filter((place) => !place.asking);
   return {
-    places: places.map((place) => ({ ...place, asking: true })),
-    asked: places.filter((place) => !place.asking).map((place) => place.endpoint),
+    places: places.map((place) => (asked.includes(place) ? { ...place, asking: true } : place)),
+    asked: asked.map((place) => place.endpoint),
   };
 }
 
@@ -68,17 +72,20 @@ export function judgePlace(
   });
 }
 
-/**
- * Whether it is time to find out who is where: the peer is known to be at one
- * place and something claims that it is at another one, too.
- */
+/** Whether it is time to find out where the peer is: some places have been asked, and others are claimed since. */
 export function areContested(places: readonly Place[]): boolean {
-  const isOpen = (place: Place) => !place.asking && !place.refuted && place.provenAt === null;
-  return places.some((place) => place.provenAt !== null) && places.some(isOpen);
+  const isJudged = (place: Place) => place.refuted || place.provenAt !== null;
+  return places.some(isJudged) && places.some((place) => !isJudged(place) && !place.asking);
 }
 
 /** In the order in which to try them. */
 export function endpointsOf(places: readonly Place[]): readonly Endpoint[] {
+  return inOrder(places)
+    .slice(0, MAX_PLACES)
+    .map((place) => place.endpoint);
+}
+
+function inOrder(places: readonly Place[]): readonly Place[] {
   const latest = Math.max(...places.map((place) => place.heardAt));
   const rank = (place: Place) => {
     if (place.refuted) return 4;
@@ -86,10 +93,10 @@ export function endpointsOf(places: readonly Place[]): readonly Endpoint[] {
     if (latest - place.heardAt > QUIET_AFTER) return 3; // the peer talks from elsewhere by now
     return place.direct ? 1 : 2;
   };
-  return [...places].sort((a, b) => rank(a) - rank(b) || b.since - a.since).map((place) => place.endpoint);
+  return [...places].sort((a, b) => rank(a) - rank(b) || b.since - a.since);
 }
 
-export function isAt(place: Place, address: string, port: number): boolean {
+function isAt(place: Place, address: string, port: number): boolean {
   return place.endpoint.address === address && place.endpoint.port === port;
 }
 
@@ -100,18 +107,25 @@ function hear(places: readonly Place[], endpoint: Endpoint, direct: boolean, at:
     const heard = { ...known, endpoint, direct: known.direct || direct, since, heardAt: at };
     return places.map((place) => (place === known ? heard : place));
   }
-  const room = makeRoom(places, direct, at);
+  const room = makeRoom(places, direct);
   if (room === undefined) return places;
   const place = { endpoint, direct, since: at, heardAt: at, asking: false, refuted: false, provenAt: null };
   return [...room, place];
 }
 
-function makeRoom(places: readonly Place[], direct: boolean, at: number): readonly Place[] | undefined {
-  if (places.length < MAX_PLACES) return places;
-  if (!direct) return undefined;
-  const dispensable = places.filter((place) => !isProven(place, at) && (place.refuted || !place.direct));
-  const oldest = dispensable.sort((a, b) => a.since - b.since)[0];
-  return oldest && places.filter((place) => place !== oldest);
+function makeRoom(places: readonly Place[], direct: boolean): readonly Place[] | undefined {
+  const refuted = places.filter((place) => place.refuted);
+  if (refuted.length > MAX_REFUTED) return makeRoom(without(places, refuted), direct);
+  if (places.length - refuted.length < MAX_PLACES) return places;
+  const named = places.filter((place) => !place.direct && place.provenAt === null && !place.refuted);
+  return direct && named.length > 0 ? without(places, named) : undefined;
+}
+
+/** Without the oldest of `some`. */
+function without(places: readonly Place[], some: readonly Place[]): readonly Place[] {
+  const oldest = Math.min(...some.map((place) => place.since));
+  const gone = some.find((place) => place.since === oldest);
+  return places.filter((place) => place !== gone);
 }
 
 function isProven(place: Place, at: number): boolean {

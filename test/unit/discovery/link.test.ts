@@ -1,0 +1,185 @@
+import { randomBytes } from "node:crypto";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { type Clock, systemClock } from "../../../src/core/clock.ts";
+import type { LinkAddress } from "../../../src/discovery/interfaces.ts";
+import { type Link, openLink } from "../../../src/discovery/link.ts";
+import type { Source } from "../../../src/discovery/medium.ts";
+import { ALL_SERVICES, type Heard, ownRecord, SERVICE } from "../../../src/discovery/record.ts";
+import { eventually } from "../../support/process.ts";
+import { ManualClock } from "./support/clock.ts";
+import { describeOnLoopback, Observer } from "./support/loopback.ts";
+import { codec, encode, idOf, recordsOf } from "./support/packets.ts";
+
+const LO: LinkAddress = {
+  interface: "lo",
+  address: "127.0.0.1",
+  cidr: "127.0.0.1/8",
+  mac: "00:00:00:00:00:00",
+  index: null,
+};
+const QUESTION = codec.encode({ type: "query", questions: [{ name: SERVICE, type: "PTR" }] });
+
+const sockets = () => process.getActiveResourcesInfo().filter((name) => name === "UDPWrap").length;
+
+let seed: string;
+let own: ReturnType<typeof ownRecord>;
+let heard: { heard: Heard; from: Source }[];
+let failures: Error[];
+let worked: number;
+let link: Link | undefined;
+let before: number;
+
+beforeEach(() => {
+  seed = randomBytes(8).toString("hex"); // not what another test of this machine announces at the same time
+  own = ownRecord({ id: idOf(seed), name: "Link", port: 4711 }, "boot1");
+  heard = [];
+  failures = [];
+  worked = 0;
+  before = sockets();
+});
+
+afterEach(async () => {
+  await link?.close("silent");
+  link = undefined;
+  await eventually("all sockets closed", () => (sockets() <= before ? true : undefined));
+});
+
+function open(address: LinkAddress = LO, clock: Clock = systemClock): Link {
+  const listener = {
+    heard: (what: Heard, from: Source) => heard.push({ heard: what, from }),
+    up: () => worked++,
+    failed: (error: Error) => failures.push(error),
+  };
+  link = openLink(address, own, listener, { clock, random: () => 0 });
+  return link;
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+describeOnLoopback("a link", () => {
+  it("announces this device with its own host name, the address of the link and unique records marked so", async () => {
+    await using observer = await Observer.open();
+    open();
+    const packet = await eventually("an announcement", () => observer.about(own.id)[0]);
+    const records = [...packet.answers, ...packet.additionals];
+    const of = (type: string) => records.filter((record) => record.type === type);
+    expect(of("PTR").map(({ name, data, flush }) => [name, data, flush])).toEqual([
+      [SERVICE, own.instance, false],
+      [ALL_SERVICES, SERVICE, false],
+    ]);
+    expect(of("SRV")).toMatchObject([{ name: own.instance, flush: true, data: { port: 4711, target: own.host } }]);
+    expect(of("A")).toMatchObject([{ name: own.host, flush: true, data: "127.0.0.1" }]);
+    expect(of("AAAA")).toEqual([]);
+    expect(of("TXT")).toMatchObject([{ name: own.instance, flush: true }]);
+    expect(String(of("TXT")[0]?.data).split(",").sort()).toEqual([
+      "boot=boot1",
+      `id=${own.id}`,
+      "name=Link",
+      "txtvers=1",
+      "v=1",
+    ]);
+    await eventually("a second announcement", () => observer.about(own.id)[1]);
+    expect(worked).toBeGreaterThan(0);
+    expect(failures).toEqual([]);
+  });
+
+  it("says goodbye for itself, and not for the service type that others have too", async () => {
+    await using observer = await Observer.open();
+    const started = open();
+    await eventually("an announcement", () => observer.about(own.id)[0]);
+    const closing = performance.now();
+    await started.close("goodbye");
+    expect(performance.now() - closing).toBeLessThan(1000);
+    const goodbye = await eventually("a goodbye", () =>
+      observer.about(own.id).find(({ answers }) => answers.some(({ ttl }) => ttl === 0)),
+    );
+    const names = goodbye.answers.filter(({ type, ttl }) => type === "PTR" && ttl === 0).map(({ name }) => name);
+    expect(names).toEqual([SERVICE]);
+  });
+
+  it("hears others with the address they talk from, and never itself", async () => {
+    await using observer = await Observer.open();
+    open();
+    const other = idOf(`${seed} other`);
+    await eventually("a sighting", async () => {
+      await observer.say(
+        encode(recordsOf({ id: other, addresses: ["127.0.0.9", "192.0.2.9", "fe80::9", "2001:db8::9"] })),
+      );
+      return heard.find((one) => one.heard.kind === "sighting" && one.heard.id === other);
+    });
+    const [first] = heard.filter((one) => one.heard.kind === "sighting" && one.heard.id === other);
+    expect(first?.from).toEqual({ address: "127.0.0.1", interface: "lo" });
+    // Only what is on this link: a record must not make us connect to anywhere else.
+    expect(first?.heard).toMatchObject({ addresses: ["127.0.0.9", "fe80::9%lo"] });
+    expect(heard.some((one) => one.heard.kind === "sighting" && one.heard.id === own.id)).toBe(false);
+  });
+
+  it("answers a question of another host's responder, and none from an ordinary port", async () => {
+    await using observer = await Observer.open();
+    await using stranger = await Observer.open(0);
+    open();
+    await eventually("two announcements", () => (observer.about(own.id).length >= 2 ? true : undefined));
+    // Somebody else is here, which makes it worth answering a question of this machine.
+    await observer.say(encode(recordsOf({ seed: `${seed} other` })));
+    await pause(1100); // what was answered a moment ago is not repeated
+    const announced = observer.about(own.id).length;
+    for (let n = 0; n < 5; n++) await stranger.say(QUESTION);
+    await pause(300);
+    expect(observer.about(own.id)).toHaveLength(announced);
+    await observer.say(QUESTION);
+    await eventually("an answer", () => observer.about(own.id)[announced]);
+  });
+
+  it("asks again by itself, and lets another's question do instead", async () => {
+    const clock = new ManualClock();
+    await using observer = await Observer.open();
+    open(LO, clock);
+    await eventually("the first packets", () => (worked === 2 ? true : undefined));
+    await clock.pass(1000);
+    await eventually("the second ones", () => (worked === 4 ? true : undefined));
+    await clock.pass(4900);
+    await observer.say(QUESTION);
+    await pause(100); // until the link has heard it
+    await clock.pass(4900);
+    await pause(100);
+    expect(worked).toBe(4);
+    await eventually("its own question", async () => {
+      await clock.pass(500);
+      return worked === 5 ? true : undefined;
+    });
+  });
+
+  it("stands any garbage, and answers afterwards", async () => {
+    await using observer = await Observer.open();
+    open();
+    await eventually("an announcement", () => observer.about(own.id)[0]);
+    const good = encode(recordsOf({ seed: `${seed} other` }));
+    for (let n = 0; n < 2000; n++) {
+      const bad = Buffer.from(good);
+      for (let change = 0; change < 4; change++)
+        bad.writeUInt8((n * 7919 + change * 31) & 255, (n * 31 + change * 17) % bad.length);
+      await observer.say(n % 3 === 0 ? bad.subarray(0, n % bad.length) : bad);
+      if (n % 50 === 0) await pause(5);
+    }
+    await pause(1100); // the share of this source for the second is used up
+    const announced = observer.about(own.id).length;
+    await observer.say(good);
+    await observer.say(QUESTION);
+    await eventually("an answer", () => observer.about(own.id)[announced]);
+    expect(failures).toEqual([]);
+  });
+
+  it("says once that it failed when its address is not one of this machine", async () => {
+    const started = open({ ...LO, interface: "eth9", address: "192.0.2.77", cidr: "192.0.2.77/24" });
+    await eventually("a failure", () => failures[0]);
+    await pause(100);
+    expect(failures).toHaveLength(1);
+    await started.close("goodbye");
+  });
+
+  it("can be closed at once, twice", async () => {
+    const started = open();
+    await Promise.all([started.close("goodbye"), started.close("silent")]);
+    started.query();
+  });
+});

@@ -1,0 +1,200 @@
+import type { NetworkInterfaceInfo } from "node:os";
+import { beforeEach, describe, expect, it } from "vitest";
+import { silentLog } from "../../../src/core/log.ts";
+import type { Interfaces, LinkAddress } from "../../../src/discovery/interfaces.ts";
+import type { LinkListener, OpenLink } from "../../../src/discovery/link.ts";
+import { Links } from "../../../src/discovery/links.ts";
+import type { Heard } from "../../../src/discovery/record.ts";
+import { ownRecord } from "../../../src/discovery/record.ts";
+import { ManualClock } from "./support/clock.ts";
+import { idOf } from "./support/packets.ts";
+import { sighting } from "./support/table.ts";
+
+const own = ownRecord({ id: idOf("own"), name: "Own", port: 1 }, "b");
+
+function card(address: string, mac = "02:00:00:00:00:01"): NetworkInterfaceInfo[] {
+  return [{ address, cidr: `${address}/24`, family: "IPv4", netmask: "255.255.255.0", mac, internal: false }];
+}
+
+let clock: ManualClock;
+let interfaces: Record<string, NetworkInterfaceInfo[]>;
+let list: () => Interfaces;
+let happened: string[];
+let warned: string[];
+let open: Map<string, LinkListener>;
+let refuse: Error | null;
+let links: Links;
+let heard: Heard[];
+
+const openLink: OpenLink = ({ interface: name, address }: LinkAddress, _own, listener) => {
+  if (refuse) throw refuse;
+  happened.push(`open ${name} ${address}`);
+  open.set(address, listener);
+  return {
+    query: () => happened.push(`query ${name}`),
+    close: async (how) => void happened.push(`close ${name} ${address} ${how}`),
+  };
+};
+
+beforeEach(() => {
+  clock = new ManualClock();
+  interfaces = { eth0: card("192.0.2.2") };
+  list = () => interfaces;
+  happened = [];
+  warned = [];
+  open = new Map();
+  refuse = null;
+  heard = [];
+  links = new Links({
+    clock,
+    log: { ...silentLog, warn: (_, message) => warned.push(message) },
+    random: () => 0,
+    networkInterfaces: () => list(),
+    include: [],
+    exclude: [],
+    openLink,
+  });
+});
+
+const start = () =>
+  links.open(own, { heard: (what) => heard.push(what), lost: (name) => happened.push(`lost ${name}`) });
+const system = (code: string) => Object.assign(new Error(code), { code });
+
+describe("the links", () => {
+  it("are one for each usable address, and pass on what is heard", () => {
+    interfaces = { ...interfaces, wlan0: card("198.51.100.2"), docker0: card("172.17.0.1") };
+    start();
+    expect(happened).toEqual(["open eth0 192.0.2.2", "open wlan0 198.51.100.2"]);
+    open.get("192.0.2.2")?.heard(sighting("anna"), { address: "192.0.2.7", interface: "eth0" });
+    expect(heard).toEqual([sighting("anna")]);
+    links.query();
+    expect(happened.slice(2)).toEqual(["query eth0", "query wlan0"]);
+    expect(links.interfaces().map(({ name, used }) => [name, used])).toEqual([
+      ["eth0", true],
+      ["wlan0", true],
+      ["docker0", false],
+    ]);
+  });
+
+  it("are left alone as long as nothing changes", async () => {
+    start();
+    await clock.pass(60_000);
+    expect(happened).toEqual(["open eth0 192.0.2.2"]);
+  });
+
+  it("wait for a network that is not there yet", async () => {
+    interfaces = {};
+    start();
+    await clock.pass(5000);
+    expect(links.interfaces()).toEqual([]);
+    interfaces = { eth0: card("192.0.2.2") };
+    await clock.pass(1000);
+    expect(happened).toEqual(["open eth0 192.0.2.2"]);
+  });
+
+  it("follow an address that changes, within a second and without a goodbye from an address that is gone", async () => {
+    start();
+    interfaces = { eth0: card("192.0.2.3") };
+    await clock.pass(1000);
+    expect(happened.slice(1)).toEqual(["close eth0 192.0.2.2 silent", "lost eth0", "open eth0 192.0.2.3"]);
+  });
+
+  it("follow a card that is taken out and put back in, also between two scans when it is another one", async () => {
+    start();
+    interfaces = {};
+    await clock.pass(1000);
+    interfaces = { eth0: card("192.0.2.2") };
+    await clock.pass(1000);
+    interfaces = { eth0: card("192.0.2.2", "02:00:00:00:00:99") };
+    await clock.pass(1000);
+    const gone = ["close eth0 192.0.2.2 silent", "lost eth0"];
+    expect(happened).toEqual(["open eth0 192.0.2.2", ...gone, "open eth0 192.0.2.2", ...gone, "open eth0 192.0.2.2"]);
+  });
+
+  it("learn the number of an interface when its link-local address arrives, and see by it that the card was changed", async () => {
+    const local = (scopeid: number): NetworkInterfaceInfo[] => [
+      ...card("192.0.2.2"),
+      {
+        address: "fe80::2",
+        cidr: "fe80::2/64",
+        family: "IPv6",
+        netmask: "ffff::",
+        mac: "02:00:00:00:00:01",
+        internal: false,
+        scopeid,
+      },
+    ];
+    start();
+    for (const state of [local(4), card("192.0.2.2")]) {
+      interfaces = { eth0: state };
+      await clock.pass(1000);
+    }
+    expect(happened).toHaveLength(1);
+    interfaces = { eth0: local(5) };
+    await clock.pass(1000);
+    expect(happened.slice(1)).toEqual(["close eth0 192.0.2.2 silent", "lost eth0", "open eth0 192.0.2.2"]);
+  });
+
+  it.each([
+    ["the wall clock jumped, as after a suspend", () => clock.suspend(600_000)],
+    ["the wall clock was set back", () => clock.suspend(-600_000)],
+  ])("are opened anew when %s", async (_, jump) => {
+    start();
+    jump();
+    await clock.pass(1000);
+    expect(happened.slice(1)).toEqual(["close eth0 192.0.2.2 silent", "lost eth0", "open eth0 192.0.2.2"]);
+    await clock.pass(10_000);
+    expect(happened).toHaveLength(4);
+  });
+
+  it("that cannot be opened are tried again ever more rarely, with one line in the log", async () => {
+    refuse = system("EADDRINUSE");
+    start();
+    const reason = "another program holds UDP port 5353 for itself";
+    expect(links.interfaces()).toEqual([{ name: "eth0", address: "192.0.2.2", used: false, reason }]);
+    await clock.pass(120_000);
+    expect(warned).toEqual(["link does not work"]);
+    refuse = null;
+    await clock.pass(30_000);
+    expect(happened).toEqual(["open eth0 192.0.2.2"]);
+  });
+
+  it("that fail later stay open until they are replaced, since they may still hear", async () => {
+    start();
+    open.get("192.0.2.2")?.failed(system("ENETUNREACH"));
+    expect(links.interfaces()).toMatchObject([{ used: false, reason: "ENETUNREACH" }]);
+    expect(happened).toHaveLength(1);
+    await clock.pass(1000);
+    expect(happened.slice(1)).toEqual(["close eth0 192.0.2.2 silent", "open eth0 192.0.2.2"]);
+    open.get("192.0.2.2")?.up();
+    expect(links.interfaces()).toMatchObject([{ used: true, reason: null }]);
+  });
+
+  it("that work for a moment only are not opened every second", async () => {
+    start();
+    for (let second = 0; second < 60; second++) {
+      open.get("192.0.2.2")?.failed(system("EPERM"));
+      await clock.pass(1000);
+    }
+    expect(happened.filter((line) => line.startsWith("open")).length).toBeLessThan(8);
+    expect(warned).toHaveLength(1);
+  });
+
+  it("stay as they are when the system does not list its interfaces", async () => {
+    start();
+    list = () => {
+      throw system("EPERM");
+    };
+    await clock.pass(5000);
+    expect(happened).toEqual(["open eth0 192.0.2.2"]);
+    expect(warned).toEqual(["cannot list the network interfaces"]);
+  });
+
+  it("say goodbye when they are closed, and are not opened again", async () => {
+    start();
+    await links.close();
+    await clock.pass(5000);
+    expect(happened).toEqual(["open eth0 192.0.2.2", "close eth0 192.0.2.2 goodbye"]);
+    expect(clock.timers).toBe(0);
+  });
+});

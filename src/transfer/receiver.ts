@@ -112,8 +112,10 @@ class ReceiverSession {
   async #admit(offer: Offer): Promise<{ admission: Admission; staging: Staging } | undefined> {
     try {
       for (const { name } of offer.items) checkName(name);
-      const admission = await this.#context.decide(offer, () => this.#say({ t: "ask" }), this.#watchForHangUp());
+      const gone = this.#watchForHangUp();
+      const admission = await this.#context.decide(offer, () => this.#say({ t: "ask" }), gone);
       try {
+        gone.throwIfAborted();
         return { admission, staging: await openStaging(admission.inbox, this.#context.self, offer.id) };
       } catch (error) {
         admission.ended(toLanxferError(error));
@@ -204,7 +206,10 @@ class ReceiverSession {
       }
       const message = parseMessage(frame.payload);
       this.#conversation.step("sender", message.t === "entry" ? `entry-${message.type}` : message.t);
-      if (message.t === "abort") throw fromWire(message, "the peer");
+      if (message.t === "abort") {
+        void this.#link.close(); // nothing is said to an abort (PROTOCOL 4.7)
+        throw fromWire(message, "the peer");
+      }
       if (message.t !== "heartbeat") return { is: "message", message };
     }
   }

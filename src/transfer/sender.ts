@@ -172,6 +172,7 @@ export class SenderSession {
     const message = parseMessage(frame.payload);
     if (message.t === "entry") throw new LanxferError("E_PROTO", { text: "entry from the receiver" });
     this.#conversation.step("receiver", message.t);
+    if (message.t === "abort") void this.#link.close(); // nothing is said to an abort (PROTOCOL 4.7)
     return message;
   }
 

@@ -16,7 +16,7 @@ import { newCredentials } from "./credentials.ts";
 import { Room, type RoomOptions, type TestDaemon } from "./daemons.ts";
 import { newTransferId } from "./ends.ts";
 import { eventually } from "./process.ts";
-import { RawPeer, RawServer } from "./raw-peer.ts";
+import { contentFrames, controlFrame, RawPeer, RawServer } from "./raw-peer.ts";
 import { differences, type Entry, readTree, type Tree } from "./tree.ts";
 
 type Message = Readonly<Record<string, unknown>>;
@@ -129,14 +129,19 @@ export function offerOf(entries: readonly Sent[], changes: Message = {}): Messag
   };
 }
 
-/** Says all entries and `done`, by the rules as long as what is sent is. */
-export function sendEntries(peer: RawPeer, entries: readonly Sent[]): void {
-  for (const [index, { path, content, ...fields }] of entries.entries()) {
+/** All entries and `done`, by the rules as long as what is sent is. */
+export function entryFrames(entries: readonly Sent[]): Buffer[] {
+  const frames = entries.flatMap(({ path, content, ...fields }, index) => {
     const type = content === undefined ? "folder" : "file";
-    peer.send({ t: "entry", index, path, type, size: Buffer.byteLength(content ?? ""), mtime: 0, ...fields });
-    if (content !== undefined) peer.sendContent(index, Buffer.from(content));
-  }
-  peer.send({ t: "done" });
+    const size = Buffer.byteLength(content ?? "");
+    const entry = controlFrame({ t: "entry", index, path, type, size, mtime: 0, ...fields });
+    return content === undefined ? [entry] : [entry, ...contentFrames(index, Buffer.from(content))];
+  });
+  return [...frames, controlFrame({ t: "done" })];
+}
+
+export function sendEntries(peer: RawPeer, entries: readonly Sent[]): void {
+  for (const frame of entryFrames(entries)) peer.sendBytes(frame);
 }
 
 // What nobody may touch, time of files included; a folder's own time changes when staging is made in it.
@@ -174,6 +179,16 @@ export class Scene implements AsyncDisposable {
     return scene;
   }
 
+  /** Resolves when bert has nothing under way and holds nothing in staging. */
+  async atRest(): Promise<void> {
+    const { bert } = this;
+    await eventually("bert at rest", async () => {
+      const { running, offers, inbox } = await bert.client.call("get", "/v1/status", {});
+      const staged = await readdir(path.join(bert.inbox, ".lanxfer")).catch(() => []);
+      return running === 0 && offers === 0 && inbox.problem === null && staged.length === 0 ? true : undefined;
+    });
+  }
+
   /**
    * After an attack: the daemon answers, has nothing under way, holds nothing in
    * staging, and around its inbox all is as it was. In the inbox only `arrived`
@@ -181,30 +196,31 @@ export class Scene implements AsyncDisposable {
    */
   async unharmed(arrived: Readonly<Record<string, string | null>> = {}): Promise<void> {
     const { bert, anna } = this;
-    const staged = () => readdir(path.join(bert.inbox, ".lanxfer")).catch(() => []);
-    await eventually("bert at rest", async () => {
-      const { running, offers, inbox } = await bert.client.call("get", "/v1/status", {});
-      return running === 0 && offers === 0 && inbox.problem === null && (await staged()).length === 0
-        ? true
-        : undefined;
-    });
-    const after = await this.#tree();
-    const isNew = Object.keys(arrived).map((name) => `${path.join("LanInbox", name)} is new`);
-    expect(differences(this.#before, after, kept).toSorted()).toEqual(isNew.toSorted());
-    for (const [name, content] of Object.entries(arrived)) {
-      if (content !== null) expect(await readFile(path.join(bert.inbox, name), "utf8")).toBe(content);
-    }
-    const sent = await anna.deliver(bert, [await anna.write("proof.txt", "still works")]);
-    expect(sent).toMatchObject({ state: "done", error: null });
-    for (const name of await readdir(bert.inbox)) {
-      if (name !== ".lanxfer" && !this.#before.has(path.join("LanInbox", name))) {
-        await rm(path.join(bert.inbox, name), { recursive: true });
+    await this.atRest();
+    try {
+      const isNew = Object.keys(arrived).map((name) => `${path.join("LanInbox", name)} is new`);
+      expect(differences(this.#before, await this.#tree(), kept).toSorted()).toEqual(isNew.toSorted());
+      for (const [name, content] of Object.entries(arrived)) {
+        if (content !== null) expect(await readFile(path.join(bert.inbox, name), "utf8")).toBe(content);
       }
+      const sent = await anna.deliver(bert, [await anna.write("proof.txt", "still works")]);
+      expect(sent).toMatchObject({ state: "done", error: null });
+    } finally {
+      await this.#tidy();
     }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.room[Symbol.asyncDispose]();
+  }
+
+  /** Takes out of the inbox what came since the beginning. */
+  async #tidy(): Promise<void> {
+    const { inbox } = this.bert;
+    const names = (await readdir(inbox)).filter((name) => name !== ".lanxfer");
+    for (const name of names.filter((each) => !this.#before.has(path.join("LanInbox", each)))) {
+      await rm(path.join(inbox, name), { recursive: true });
+    }
   }
 
   /** Everything in bert's home but what a daemon keeps of its own, and staging. */

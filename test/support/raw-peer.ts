@@ -81,26 +81,17 @@ export class RawPeer {
   }
 
   send(...messages: readonly Message[]): void {
-    for (const message of messages) this.sendBytes(frameOf(Buffer.from(JSON.stringify(message))));
+    for (const message of messages) this.sendBytes(controlFrame(message));
   }
 
   /** A block with the right digest, unless another is given. */
-  sendBlock(entry: number, content: Uint8Array, digest: Uint8Array = digestBlock(content)): void {
-    const frame = Buffer.alloc(BLOCK_PREFIX + content.length);
-    frame.set(content, BLOCK_PREFIX);
-    writeBlockPrefix(frame, entry, digest);
-    this.sendBytes(frame);
+  sendBlock(entry: number, content: Uint8Array, digest?: Uint8Array): void {
+    this.sendBytes(blockFrame(entry, content, digest));
   }
 
   /** All blocks of a file and its end, as they have to be. */
   sendContent(entry: number, content: Uint8Array): void {
-    const digests = new DigestList();
-    for (let at = 0; at < content.length; at += BLOCK_SIZE) {
-      const data = content.subarray(at, at + BLOCK_SIZE);
-      digests.push(digestBlock(data));
-      this.sendBlock(entry, data);
-    }
-    this.send({ t: "end", index: entry, root: digests.root() });
+    for (const frame of contentFrames(entry, content)) this.sendBytes(frame);
   }
 
   sendBytes(bytes: Uint8Array): void {
@@ -170,13 +161,36 @@ export class RawPeer {
   }
 }
 
-/** The bytes of a control frame with this payload. */
+/** The bytes of a control frame with this payload, whatever it is. */
 export function frameOf(payload: Uint8Array): Buffer {
   const frame = Buffer.alloc(5 + payload.length);
   frame.writeUInt32BE(1 + payload.length);
   frame[4] = 1;
   frame.set(payload, 5);
   return frame;
+}
+
+export function controlFrame(message: Message): Buffer {
+  return frameOf(Buffer.from(JSON.stringify(message)));
+}
+
+export function blockFrame(entry: number, content: Uint8Array, digest: Uint8Array = digestBlock(content)): Buffer {
+  const frame = Buffer.alloc(BLOCK_PREFIX + content.length);
+  frame.set(content, BLOCK_PREFIX);
+  writeBlockPrefix(frame, entry, digest);
+  return frame;
+}
+
+/** All blocks of a file and its end, as they have to be. */
+export function contentFrames(entry: number, content: Uint8Array): Buffer[] {
+  const frames: Buffer[] = [];
+  const digests = new DigestList();
+  for (let at = 0; at < content.length; at += BLOCK_SIZE) {
+    const data = content.subarray(at, at + BLOCK_SIZE);
+    digests.push(digestBlock(data));
+    frames.push(blockFrame(entry, data));
+  }
+  return [...frames, controlFrame({ t: "end", index: entry, root: digests.root() })];
 }
 
 /** A listener that hands out its connections as they come. */

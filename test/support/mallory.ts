@@ -175,8 +175,13 @@ export class Scene implements AsyncDisposable {
     const mallory = room.use(await Mallory.open());
     await mallory.pairWith(bert);
     const scene = new Scene(room, anna, bert, mallory);
-    scene.#before = await scene.#tree();
+    await scene.remember();
     return scene;
+  }
+
+  /** What is there now is what nobody may touch from now on. */
+  async remember(): Promise<void> {
+    this.#before = await this.#tree();
   }
 
   /** Resolves when bert has nothing under way and holds nothing in staging. */

@@ -22,6 +22,8 @@ export interface Proven {
 }
 
 const CURVE = "prime256v1";
+/** Bytes of a key as PROTOCOL 1.2 wants it: curve by name, point not compressed. */
+const SPKI_BYTES = 91;
 
 /**
  * TLS options that both ends share (PROTOCOL 2). With AES instructions AES-GCM
@@ -68,6 +70,8 @@ export function prove(socket: TLSSocket, protocols: readonly string[]): Proven {
   const key = certificate.publicKey;
   if (key.asymmetricKeyType !== "ec" || key.asymmetricKeyDetails?.namedCurve !== CURVE) refuse("unusable key");
   const spki = key.export({ type: "spki", format: "der" });
+  // The same key written otherwise would have another id.
+  if (spki.length !== SPKI_BYTES) refuse("unusable key");
   return { peer: deviceIdFromHash(createHash("sha256").update(spki).digest()), alpn };
 }
 

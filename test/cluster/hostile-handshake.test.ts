@@ -1,11 +1,12 @@
 /** Whoever connects, before anybody is believed: other protocols, TLS that is not ours, strangers. */
 
-import { generateKeyPairSync } from "node:crypto";
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { connect } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { DeviceId } from "../../src/core/ids.ts";
 import { silentLog } from "../../src/core/log.ts";
+import type { Credentials } from "../../src/transfer/gate.ts";
 import { credentialsOf } from "../support/credentials.ts";
 import { Room } from "../support/daemons.ts";
 import { Mallory, offerOf, Scene } from "../support/mallory.ts";
@@ -86,6 +87,18 @@ async function attempt(options: RawOptions): Promise<{ readonly said: readonly u
   return { said: peer.messages };
 }
 
+/** A good key whose point is written compressed (RFC 5480 section 2.2). */
+function withCompressedPoint(): Credentials {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
+  const { d = "", x = "", y = "" } = privateKey.export({ format: "jwk" });
+  const [secret, abscissa, ordinate] = [d, x, y].map((part) => Buffer.from(part, "base64url").toString("hex"));
+  const point = `${Number.parseInt(ordinate?.at(-1) ?? "", 16) % 2 === 0 ? "02" : "03"}${abscissa}`;
+  const sec1 = `30570201010420${secret}a00a06082a8648ce3d030107a124032200${point}`; // RFC 5915 section 3
+  const key = createPrivateKey({ key: Buffer.from(sec1, "hex"), format: "der", type: "sec1" });
+  expect(createPublicKey(key).export({ type: "spki", format: "der" })).toHaveLength(59);
+  return credentialsOf(key);
+}
+
 describe("TLS that is not ours", () => {
   it.each<[string, () => RawOptions]>([
     ["without a certificate", () => ({})],
@@ -98,6 +111,7 @@ describe("TLS that is not ours", () => {
       "with a key on another curve",
       () => ({ credentials: credentialsOf(generateKeyPairSync("ec", { namedCurve: "secp384r1" }).privateKey) }),
     ],
+    ["with a key written in another way, as if it were another device", () => ({ credentials: withCompressedPoint() })],
   ])("gets not a word: %s", async (_, options) => {
     const before = await refusals();
     expect(await attempt(options())).toEqual({ said: [] });

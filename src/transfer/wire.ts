@@ -50,20 +50,18 @@ const size = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const errorCode = z.string().min(1).max(64);
 const errorDetails = z.record(z.string(), z.union([z.string(), z.number()])).optional();
 const digestHex = z.string().regex(/^[0-9a-f]{64}$/);
-const deviceName = z
-  .string()
-  .min(1)
-  .max(63)
-  .refine((name) => name.isWellFormed(), "not well-formed");
-const itemType = z.enum(["file", "folder"]);
 const component = z.string().refine((name) => name.isWellFormed(), "not well-formed");
+/** A name of at most `bytes` bytes of UTF-8. */
+const nameOf = (bytes: number) =>
+  component.min(1).refine((name) => Buffer.byteLength(name) <= bytes, `longer than ${bytes} bytes`);
+const itemType = z.enum(["file", "folder"]);
 
 /** PROTOCOL 4: every message. Unknown fields are ignored, anything else that does not fit is refused. */
 export const message = z.discriminatedUnion("t", [
   z.object({
     t: z.literal("hello"),
     v: z.literal(1),
-    name: deviceName,
+    name: nameOf(63),
     features: z.array(z.string().max(32)).max(32),
     /** TCP port that the sender of this message listens on. */
     port: z.number().int().min(1).max(65_535),
@@ -104,7 +102,7 @@ export const message = z.discriminatedUnion("t", [
   z.object({
     t: z.literal("saved"),
     items: z
-      .array(z.object({ index, root: digestHex.optional(), as: z.string().max(255).optional() }))
+      .array(z.object({ index, root: digestHex.optional(), as: nameOf(255).optional() }))
       .min(1)
       .max(MAX_SAVED_BATCH),
   }),

@@ -1,0 +1,191 @@
+/** The published values of the protocol, and the tables of docs/PROTOCOL.md, held against the code. */
+
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { ERRORS } from "../../../src/core/errors.ts";
+import { deviceIdFromHash } from "../../../src/core/ids.ts";
+import { MAX_WIRE_NAME_BYTES } from "../../../src/core/names.ts";
+import { DigestList, digestBlock } from "../../../src/transfer/blocks.ts";
+import { Conversation, type Input, next, type Phase, type Role } from "../../../src/transfer/machine.ts";
+import * as wire from "../../../src/transfer/wire.ts";
+import vectors from "../../vectors/frames.json" with { type: "json" };
+
+const document = readFileSync(new URL("../../../docs/PROTOCOL.md", import.meta.url), "utf8");
+
+const hex = (text: string) => Buffer.from(text, "hex");
+
+function rootOf(content: Buffer) {
+  const digests = new DigestList();
+  const blocks: string[] = [];
+  for (let at = 0; at < content.length; at += wire.BLOCK_SIZE) {
+    const digest = digestBlock(content.subarray(at, at + wire.BLOCK_SIZE));
+    digests.push(digest);
+    blocks.push(digest.toString("hex"));
+  }
+  return { blocks, root: digests.root() };
+}
+
+describe("the published values", () => {
+  it("give the id of a device", () => {
+    const { spki, id } = vectors.deviceId;
+    expect(deviceIdFromHash(createHash("sha256").update(hex(spki)).digest())).toBe(id);
+    expect(document).toContain(id);
+  });
+
+  it.each(vectors.roots)("give the digests and the root of $bytes bytes", ({ bytes, blocks, root }) => {
+    const content = Buffer.alloc(bytes, Buffer.from(Array.from({ length: 251 }, (_, i) => i)));
+    expect(rootOf(content)).toEqual({ blocks, root });
+  });
+
+  it.each(vectors.takenMessages)("have messages that are taken: $because", ({ json, means }) => {
+    expect(wire.parseMessage(JSON.parse(json))).toEqual(means);
+  });
+});
+
+describe("the published transfer", () => {
+  const said = vectors.conversation.map(({ from, control, block, hex: bytes }) => ({
+    from: from as Role, // our own file
+    message: control === undefined ? undefined : wire.parseMessage(control),
+    block,
+    bytes: hex(bytes),
+  }));
+
+  it("is encoded byte by byte as published", () => {
+    for (const { control, block, hex: bytes } of vectors.conversation) {
+      if (control !== undefined) expect(wire.encodeControl(control).toString("hex")).toBe(bytes);
+      if (block === undefined) continue;
+      const frame = Buffer.concat([Buffer.alloc(wire.BLOCK_PREFIX), hex(block.content)]);
+      wire.writeBlockPrefix(frame, block.entry, hex(block.digest));
+      expect(frame.toString("hex")).toBe(bytes);
+    }
+  });
+
+  it.each<Role>(["sender", "receiver"])("is decoded as published, as the %s says it", (role) => {
+    const decoder = new wire.FrameDecoder({ maxControl: wire.MAX_CONTROL, blocks: true, allocate: Buffer.alloc });
+    const own = said.filter(({ from }) => from === role);
+    const frames = [...decoder.feed(Buffer.concat(own.map(({ bytes }) => bytes)))];
+    expect(decoder.idle).toBe(true);
+    const meant = frames.map((frame) => {
+      if (frame.type === "control") return { message: wire.parseMessage(frame.payload), block: undefined };
+      const { entry, digest, data } = frame;
+      return { message: undefined, block: { entry, digest: digest.toString("hex"), content: data.toString("hex") } };
+    });
+    expect(meant).toEqual(own.map(({ message, block }) => ({ message, block })));
+  });
+
+  it.each<Role>(["sender", "receiver"])("keeps the order, as the %s sees it", (role) => {
+    const conversation = new Conversation();
+    for (const { from, message } of said) {
+      if (message?.t === "hello" && from === role) continue; // an end waits for the other one's hello
+      const input: Input =
+        message === undefined ? "block" : message.t === "entry" ? `entry-${message.type}` : message.t;
+      conversation.step(from, input);
+    }
+    expect(conversation.phase).toBe("ready");
+  });
+
+  it("has the right digests, roots and sums", () => {
+    const roots = new Map<number, string>();
+    let bytes = 0;
+    for (const { message, block } of said) {
+      if (block !== undefined) {
+        const content = hex(block.content);
+        bytes += content.length;
+        expect(rootOf(content).blocks).toEqual([block.digest]);
+        roots.set(block.entry, rootOf(content).root);
+      }
+      if (message?.t === "end") expect(message.root).toBe(roots.get(message.index));
+      if (message?.t === "saved") for (const item of message.items) expect(item.root).toBe(roots.get(item.index));
+    }
+    expect(said.find(({ message }) => message?.t === "offer")?.message).toMatchObject({ bytes, entries: 3, count: 2 });
+  });
+
+  it("is the one that the document shows", () => {
+    const section = document.slice(document.indexOf("\n## 12 "), document.indexOf("\n## 13 "));
+    const steps = [...section.matchAll(/\*\*\d+\. (\w+):\*\* (.+)\n\n```\n([0-9a-f\n]+)```/g)];
+    const shown = steps.map(([, from, text = "", bytes = ""]) => {
+      const json = /^`(\{.*\})`$/.exec(text)?.[1];
+      return { from, control: json === undefined ? undefined : JSON.parse(json), hex: bytes.replaceAll("\n", "") };
+    });
+    expect(shown).toEqual(vectors.conversation.map(({ from, control, hex: bytes }) => ({ from, control, hex: bytes })));
+  });
+});
+
+/** The rows of the first table after `heading`, without its head, each cell without its quotes. */
+function tableAfter(heading: string): string[][] {
+  const from = document.indexOf(heading);
+  expect(from).toBeGreaterThan(0);
+  const [table = ""] = /(?:^\|.*\n)+/m.exec(document.slice(from)) ?? [];
+  const rows = table.trimEnd().split("\n").slice(2);
+  return rows.map((row) =>
+    row
+      .slice(1, -1)
+      .split("|")
+      .map((cell) => cell.trim()),
+  );
+}
+
+describe("docs/PROTOCOL.md", () => {
+  it.each<[Role, string]>([
+    ["sender", "**What the sender says:**"],
+    ["receiver", "**What the receiver says:**"],
+  ])("says of each phase what the %s may say in it", (role, heading) => {
+    const inputs: readonly Input[] = [
+      ...wire.message.options.map((option) => option.shape.t.value).filter((t) => t !== "entry"),
+      "entry-file",
+      "entry-folder",
+      "block",
+    ];
+    const phases = tableAfter("a block frame is one, too.").map(([phase]) => phase as Phase); // checked by what follows
+    expect(phases).toHaveLength(8);
+    const documented = tableAfter(heading).map(([phase, cell = ""]) => {
+      const steps = [...cell.matchAll(/`([\w-]+)` → (\w+)/g)].map(([, input, after]) => [input, after]);
+      return [phase, Object.fromEntries(steps)];
+    });
+    const coded = phases.map((phase) => {
+      const steps = inputs.map((input) => [input, next(phase, role, input)]).filter(([, after]) => after !== undefined);
+      return [phase, Object.fromEntries(steps)];
+    });
+    expect(documented).toEqual(coded);
+  });
+
+  it("describes every message", () => {
+    const described = [...document.matchAll(/^#### `(\w+)` \((sender|receiver|both)\)$/gm)].map(([, t]) => t);
+    expect(described.toSorted()).toEqual(wire.message.options.map((option) => option.shape.t.value).toSorted());
+  });
+
+  it("names every code that may cross, and whether it can be tried again", () => {
+    const codes = Object.entries(ERRORS).filter(([code, kind]) => kind.wire || code === "E_INTERNAL");
+    const expected = codes.map(([code, { retryable }]) => [code, retryable ? "yes" : "no"]);
+    const named = tableAfter("*Again* says").map(([code = "", , , again]) => [code.replaceAll("`", ""), again]);
+    expect(named.toSorted()).toEqual(expected.toSorted());
+  });
+
+  it("lists the limits of the code", () => {
+    const limits = Object.fromEntries(tableAfter("## 8 Limits").map(([what, limit]) => [what, limit]));
+    const number = (value: number) => value.toLocaleString("en");
+    expect(limits).toEqual({
+      "control message, transfer connection": `${number(wire.MAX_CONTROL)} bytes`,
+      "control message, pairing connection": `${number(wire.MAX_PAIR_CONTROL)} bytes`,
+      "messages from one end of a pairing connection": number(wire.MAX_PAIR_MESSAGES),
+      "data of a block": `${number(wire.BLOCK_SIZE)} bytes`,
+      "size, count, number of bytes": number(Number.MAX_SAFE_INTEGER),
+      "index of an entry": number(0xffff_ffff),
+      "components of a path": number(wire.MAX_DEPTH),
+      "path with separators": `${number(wire.MAX_PATH_BYTES)} bytes`,
+      component: `${number(MAX_WIRE_NAME_BYTES)} bytes`,
+      "listed items of an offer": number(wire.MAX_LISTED_ITEMS),
+      "items of one `saved`": number(wire.MAX_SAVED_BATCH),
+      // The next ones are numbers in schemas; frames.json has messages at and above them.
+      "name of a device": "63 bytes",
+      "`as`": "255 bytes",
+      features: "32",
+      feature: "32 characters",
+      "error code": "64 characters",
+      "heartbeat after silence of": `${wire.HEARTBEAT_MS / 1000} s`,
+      "dead after silence of": `${wire.DEAD_MS / 1000} s`,
+      "handshake, `hello`, pairing message": `${wire.OPENING_MS / 1000} s`,
+    });
+  });
+});

@@ -110,7 +110,11 @@ async function startDaemon(name) {
   });
   const host = { name, home: own, port, env, child };
   running.push(host);
-  const ready = () => ctl(host, ["status"]).then(() => true, () => false);
+  const ready = () =>
+    ctl(host, ["status"]).then(
+      () => true,
+      () => false,
+    );
   if (!(await waitFor(ready, 10_000))) throw new Error(`${name} did not start`);
   say(`${name} is ready on port ${port}`);
   return host;

@@ -95,7 +95,11 @@ describe("The socket of lanxferctl", () => {
   it("is refused when a file stands in its way", async () => {
     const place = await Place.open();
     const result = await place.ctl(["id"], { env: { LANXFER_SOCKET: "/etc/hosts/control.sock" } });
-    expect(result).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("cannot use /etc/hosts for the control socket") });
+    expect(result).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr: expect.stringContaining("cannot use /etc/hosts for the control socket"),
+    });
   });
 });
 

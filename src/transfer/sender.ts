@@ -6,41 +6,18 @@
 
 import { mapAhead } from "../core/ahead.ts";
 import { fromWire, LanxferError, toLanxferError } from "../core/errors.ts";
-import type { TransferId } from "../core/ids.ts";
 import { DigestList, digestBlock } from "./blocks.ts";
 import { FramePool, type Prepared, prepare } from "./content.ts";
 import type { Link } from "./link.ts";
 import { Conversation } from "./machine.ts";
-import { type SourceEntry, type SourceTotals, walk } from "./source.ts";
+import { Outgoing, type OutgoingTransfer } from "./outgoing.ts";
+import { walk } from "./source.ts";
 import { BLOCK_PREFIX, type Frame, MAX_LISTED_ITEMS, type Message, type MessageOf, parseMessage } from "./wire.ts";
 
 /** Small files read ahead of the wire. */
 const PREPARE_AHEAD = 16;
 /** Blocks in memory for one transfer: being read, hashed, encrypted. */
 const FRAMES = 4;
-
-export interface OutgoingTransfer {
-  readonly id: TransferId;
-  /** Absolute paths. */
-  readonly paths: readonly string[];
-  /** What a first walk over them found; the second one has to find the same. */
-  readonly totals: SourceTotals;
-  /** Aborted to cancel; the other end is told. */
-  readonly signal: AbortSignal;
-  readonly report: (event: SenderEvent) => void;
-}
-
-export type SenderEvent =
-  | { readonly type: "asked" }
-  | { readonly type: "accepted" }
-  /** The receiver has verified and written this many bytes in all. */
-  | { readonly type: "moved"; readonly bytes: number }
-  /** A top-level item is under its final name; `item` counts from 0 in the order of `totals.items`. */
-  | { readonly type: "saved"; readonly item: number; readonly as: string }
-  /** An inner name had to be changed. */
-  | { readonly type: "renamed"; readonly path: string; readonly as: string }
-  /** Everything is sent; the receiver flushes and publishes. */
-  | { readonly type: "finishing" };
 
 /** Sends the transfers of one connection, one after another. */
 export class SenderSession {
@@ -57,18 +34,25 @@ export class SenderSession {
   static async open(
     link: Link,
     hello: MessageOf<"hello">,
+    signal: AbortSignal,
   ): Promise<{ session: SenderSession; peer: MessageOf<"hello"> }> {
     const session = new SenderSession(link);
-    link.send(hello);
+    const cancelled = () => void link.refuse(toLanxferError(signal.reason));
+    signal.addEventListener("abort", cancelled, { once: true });
     try {
+      signal.throwIfAborted();
+      link.send(hello);
       for (;;) {
         const message = await session.#next();
         if (message.t === "hello") return { session, peer: message };
         if (message.t === "abort") throw fromWire(message, "the peer");
       }
     } catch (error) {
-      await session.#giveUp(toLanxferError(error));
+      await link.refuse(toLanxferError(signal.aborted ? signal.reason : error));
+      signal.throwIfAborted();
       throw error;
+    } finally {
+      signal.removeEventListener("abort", cancelled);
     }
   }
 
@@ -80,9 +64,9 @@ export class SenderSession {
   async send(transfer: OutgoingTransfer): Promise<void> {
     const outgoing = new Outgoing(transfer);
     const cancelled = () => void this.#link.refuse(toLanxferError(transfer.signal.reason));
-    transfer.signal.throwIfAborted();
     transfer.signal.addEventListener("abort", cancelled, { once: true });
     try {
+      transfer.signal.throwIfAborted();
       this.#say({
         t: "offer",
         id: transfer.id,
@@ -91,17 +75,16 @@ export class SenderSession {
         count: transfer.totals.items.length,
         items: transfer.totals.items.slice(0, MAX_LISTED_ITEMS).map(({ name, type }) => ({ name, type })),
       });
-      await Promise.allSettled([
-        this.#listen(outgoing).catch((error) => outgoing.stop(toLanxferError(error))),
-        this.#pump(outgoing).catch(async (error) => {
-          if (outgoing.stopped.aborted) return;
-          outgoing.stop(toLanxferError(error));
-          await this.#link.refuse(toLanxferError(error)); // ends the other half
-        }),
-      ]);
+      // Whichever half fails first ends the other one: the pump may be waiting for the receiver to read.
+      const end = async (error: unknown) => {
+        if (outgoing.stopped.aborted) return;
+        outgoing.stop(toLanxferError(error));
+        await this.#giveUp(outgoing, error);
+      };
+      await Promise.all([this.#listen(outgoing).catch(end), this.#pump(outgoing).catch(end)]);
       outgoing.throwIfFailed();
     } catch (error) {
-      if (this.#conversation.phase !== "ready") await this.#giveUp(toLanxferError(error));
+      await this.#giveUp(outgoing, error);
       throw error;
     } finally {
       transfer.signal.removeEventListener("abort", cancelled);
@@ -116,7 +99,10 @@ export class SenderSession {
   async #listen(outgoing: Outgoing): Promise<void> {
     for (;;) {
       const message = await this.#next();
-      if (message.t === "complete") return;
+      if (message.t === "complete") {
+        outgoing.assertAllSaved();
+        return;
+      }
       outgoing.heard(message);
     }
   }
@@ -176,119 +162,8 @@ export class SenderSession {
     return message;
   }
 
-  async #giveUp(error: LanxferError): Promise<void> {
-    await this.#link.refuse(error);
-  }
-}
-
-interface Unsaved {
-  readonly path: readonly string[];
-  /** Which top-level item it is; -1 for an inner entry. */
-  readonly item: number;
-  /** Set when a file's content has been sent. */
-  root: string | undefined;
-}
-
-/** What is known of the transfer that is being sent. */
-class Outgoing {
-  readonly transfer: OutgoingTransfer;
-  /** Resolves when the receiver accepts; rejects when it never will. */
-  readonly accepted: Promise<void>;
-  /** What the receiver said of why it ends: it explains a broken connection, never the reverse. */
-  #refusal: LanxferError | undefined;
-  readonly #stop = new AbortController();
-  #accept: () => void = () => {};
-  #entries = 0;
-  #bytes = 0;
-  #items = 0;
-  /** Entries that are not yet reported as saved. */
-  readonly #unsaved = new Map<number, Unsaved>();
-
-  constructor(transfer: OutgoingTransfer) {
-    this.transfer = transfer;
-    this.accepted = new Promise((resolve, reject) => {
-      this.#accept = resolve;
-      for (const signal of [this.#stop.signal, transfer.signal]) {
-        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-      }
-    });
-    this.accepted.catch(() => {}); // the pump meets it
-  }
-
-  /** Aborted when one half has failed: there is no use in going on with the other. */
-  get stopped(): AbortSignal {
-    return this.#stop.signal;
-  }
-
-  /** The first reason stays. */
-  stop(reason: LanxferError): void {
-    this.#stop.abort(reason);
-  }
-
-  throwIfFailed(): void {
-    this.transfer.signal.throwIfAborted();
-    if (this.#refusal !== undefined) throw this.#refusal;
-    this.stopped.throwIfAborted();
-  }
-
-  /** Takes note of a message that does not end the transfer; throws the receiver's refusal. */
-  heard(message: Message): void {
-    switch (message.t) {
-      case "ask":
-        this.transfer.report({ type: "asked" });
-        break;
-      case "accept":
-        this.transfer.report({ type: "accepted" });
-        this.#accept();
-        break;
-      case "decline":
-      case "abort":
-        this.#refusal = fromWire(message, "the peer");
-        throw this.#refusal;
-      case "progress":
-        this.transfer.report({ type: "moved", bytes: Math.min(message.bytes, this.transfer.totals.bytes) });
-        break;
-      case "saved":
-        for (const { index, root, as } of message.items) this.#saved(index, root, as);
-        break;
-      default: // a heartbeat; the conversation lets nothing else through
-        break;
-    }
-  }
-
-  /** Counts an entry that is about to be sent and gives it its index. */
-  begin(entry: SourceEntry): number {
-    const index = this.#entries++;
-    this.#bytes += entry.size;
-    const { totals } = this.transfer;
-    if (this.#entries > totals.entries || this.#bytes > totals.bytes) {
-      throw new LanxferError("E_SOURCE_CHANGED", { path: entry.source });
-    }
-    const top = entry.path.length === 1;
-    this.#unsaved.set(index, { path: entry.path, item: top ? this.#items++ : -1, root: undefined });
-    return index;
-  }
-
-  assertAllSent(): void {
-    const { totals, paths } = this.transfer;
-    if (this.#entries !== totals.entries || this.#bytes !== totals.bytes) {
-      throw new LanxferError("E_SOURCE_CHANGED", { path: paths[0] ?? "" });
-    }
-  }
-
-  /** The content of a file has been sent. */
-  ended(index: number, root: string): void {
-    const sent = this.#unsaved.get(index);
-    if (sent !== undefined) sent.root = root;
-  }
-
-  #saved(index: number, root: string | undefined, as: string | undefined): void {
-    const sent = this.#unsaved.get(index);
-    if (sent === undefined) throw new LanxferError("E_PROTO", { text: "saved what was not sent" });
-    if (sent.root !== root) throw new LanxferError("E_INTEGRITY");
-    this.#unsaved.delete(index);
-    const name = sent.path.at(-1) ?? "";
-    if (sent.item >= 0) this.transfer.report({ type: "saved", item: sent.item, as: as ?? name });
-    else if (as !== undefined) this.transfer.report({ type: "renamed", path: sent.path.join("/"), as });
+  /** Closes the link, except after a decline: that leaves it ready for the next offer. */
+  async #giveUp(outgoing: Outgoing, error: unknown): Promise<void> {
+    if (!outgoing.declined) await this.#link.refuse(toLanxferError(error));
   }
 }

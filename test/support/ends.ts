@@ -10,8 +10,9 @@ import { createBlockPool } from "../../src/transfer/block-memory.ts";
 import { dial } from "../../src/transfer/dial.ts";
 import type { ReceiverEvent } from "../../src/transfer/incoming.ts";
 import { type Listener, listen } from "../../src/transfer/listen.ts";
+import type { SenderEvent } from "../../src/transfer/outgoing.ts";
 import { serveLink } from "../../src/transfer/receiver.ts";
-import { type SenderEvent, SenderSession } from "../../src/transfer/sender.ts";
+import { SenderSession } from "../../src/transfer/sender.ts";
 import { measure } from "../../src/transfer/source.ts";
 import { ALPN_TRANSFER, type MessageOf } from "../../src/transfer/wire.ts";
 import { newCredentials } from "./credentials.ts";
@@ -93,7 +94,7 @@ export async function sendTo(receiver: OpenReceiver, paths: readonly string[]): 
   const options = { host: "127.0.0.1", port, alpn: ALPN_TRANSFER, expect: credentials.id, peer: "receiver" };
   const link = await dial(options, { credentials: newCredentials(), aes: true, clock: systemClock }, signal);
   try {
-    const { session } = await SenderSession.open(link, HELLO);
+    const { session } = await SenderSession.open(link, HELLO, signal);
     const totals = await measure(paths, signal, () => {});
     await session.send({ id: newTransferId(), paths, totals, signal, report: (event) => void events.push(event) });
     return events;

@@ -52,6 +52,7 @@ export class RawPeer {
     this.socket = socket;
     this.#tcp = tcp;
     this.#closed = new Promise((resolve) => socket.once("close", () => resolve()));
+    socket.setNoDelay(true);
     socket.on("error", () => {}); // how it ends is the other end's choice
     socket.on("end", () => {
       this.ended = true;

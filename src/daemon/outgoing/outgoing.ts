@@ -6,7 +6,8 @@ import { type LanxferError, toLanxferError } from "../../core/errors.ts";
 import { type DeviceId, type TransferId, transferIdFrom } from "../../core/ids.ts";
 import type { Log } from "../../core/log.ts";
 import type { Link } from "../../transfer/link.ts";
-import { type SenderEvent, SenderSession } from "../../transfer/sender.ts";
+import type { SenderEvent } from "../../transfer/outgoing.ts";
+import { SenderSession } from "../../transfer/sender.ts";
 import { measure } from "../../transfer/source.ts";
 import type { MessageOf } from "../../transfer/wire.ts";
 import type { TransferRecord, Transfers } from "../record/transfers.ts";
@@ -80,11 +81,14 @@ export class Outgoing {
       record.measured(totals);
       record.patch({ state: "connecting" });
       const link = await this.#deps.reach(recipient, signal);
-      const { session, peer } = await SenderSession.open(link, this.#deps.hello());
-      this.#deps.met(link, peer);
-      const report = (event: SenderEvent) => this.#report(record, event);
-      await session.send({ id, paths, totals, signal, report });
-      await session.close();
+      const { session, peer } = await SenderSession.open(link, this.#deps.hello(), signal);
+      try {
+        this.#deps.met(link, peer);
+        const report = (event: SenderEvent) => this.#report(record, event);
+        await session.send({ id, paths, totals, signal, report });
+      } finally {
+        await session.close();
+      }
     } catch (thrown) {
       const cause = signal.aborted ? signal.reason : thrown;
       error = toLanxferError(cause).with({ peer: recipient.name });

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { constants } from "node:os";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { LanxferError } from "../../../src/core/errors.ts";
@@ -174,7 +175,6 @@ describe("what went wrong on the disk", () => {
 
   it.each([
     ["ENOSPC", "E_NO_SPACE"],
-    ["EDQUOT", "E_NO_SPACE"],
     ["EROFS", "E_INBOX"],
     ["EIO", "E_INBOX"],
     ["EFBIG", "E_INBOX"],
@@ -185,6 +185,11 @@ describe("what went wrong on the disk", () => {
     const error = storageError(cause);
     expect(error).toMatchObject({ code, cause });
     expect(`${error.message} ${JSON.stringify(error.details)}`).not.toContain("/home");
+  });
+
+  it("over quota is no space, though the platform has no name for it", () => {
+    const cause = Object.assign(failWith("Unknown system error -122"), { errno: -constants.errno.EDQUOT });
+    expect(storageError(cause)).toMatchObject({ code: "E_NO_SPACE", cause });
   });
 
   it("stays what it is when it is an error of ours, and is internal when it is a fault of ours", () => {

@@ -70,7 +70,7 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
         startedAt,
         ...identity(),
         port: listening.port,
-        inbox: await inboxState(config.get("inbox")),
+        inbox: await inboxState(listening.inbox),
         paths: { config: config.path, state: host.places.state, socket: host.places.socket },
         interfaces: discovery.interfaces().map((each) => ({ ...each })),
         peers: discovery.peers().length,

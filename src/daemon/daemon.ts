@@ -3,7 +3,7 @@
  * and takes them down in the reverse one.
  */
 
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { createControlApi } from "../control/api.ts";
 import { LanxferError, systemCode, toLanxferError } from "../core/errors.ts";
@@ -65,8 +65,8 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
   down.push(() => control.close());
 
   for (const name of config.unknown()) log.warn({ setting: name }, "unknown setting ignored");
-  await prepareInbox(config.get("inbox"), config.source("inbox") === "default");
-  const swept = await sweepStaging(config.get("inbox"), state.key.id);
+  parts.listening.inbox = await prepareInbox(config.get("inbox"), config.source("inbox") === "default");
+  const swept = await sweepStaging(parts.listening.inbox, state.key.id);
   if (swept > 0) log.info({ transfers: swept }, "removed what an earlier run left in staging");
 
   const wanted = config.get("port");
@@ -95,7 +95,7 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
 
   const { id } = state.key;
   log.info(
-    { id, name: config.get("name"), port: listener.port, inbox: config.get("inbox"), version: VERSION },
+    { id, name: config.get("name"), port: listener.port, inbox: parts.listening.inbox, version: VERSION },
     "ready",
   );
   return listener.port;
@@ -146,16 +146,17 @@ async function drain({ clock, log }: DaemonDeps, { incoming, outgoing, pairing, 
 }
 
 /**
- * The inbox has to be a directory when the daemon starts. Only the default one
- * is made with its parents: a missing parent of another one may be a disk that
- * is not mounted.
+ * The inbox has to be a directory when the daemon starts, or a link to one; the
+ * result is its path without links. Only the default one is made with its
+ * parents: a missing parent of another one may be a disk that is not mounted.
  */
-async function prepareInbox(path: string, isDefault: boolean): Promise<void> {
+async function prepareInbox(path: string, isDefault: boolean): Promise<string> {
   try {
     if (!isDefault) await stat(dirname(path));
     await mkdir(path, { recursive: true, mode: 0o700 });
     if (!(await stat(path)).isDirectory())
       throw new LanxferError("E_INBOX_LOCAL", { path, text: "it is not a directory" });
+    return await realpath(path);
   } catch (error) {
     if (error instanceof LanxferError) throw error;
     const code = systemCode(error);

@@ -30,9 +30,11 @@ export interface State {
   readonly history: History;
 }
 
-/** What is known once the daemon listens. */
+/** What is known once the daemon is up. */
 export interface Listening {
   port: number;
+  /** Without symbolic links: a link that changes while the daemon runs leads nowhere else. */
+  inbox: string;
 }
 
 export interface Parts extends State {
@@ -65,7 +67,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
   const { clock, log, config, host } = deps;
   const { key, trust, contacts, history } = state;
   const dialing = { credentials: key, aes: host.aes, clock };
-  const listening: Listening = { port: 0 };
+  const listening: Listening = { port: 0, inbox: config.get("inbox") };
   const refusals = new Map<string, number>();
   const refused = (reason: string) => void refusals.set(reason, (refusals.get(reason) ?? 0) + 1);
 
@@ -82,7 +84,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     offers: offers.list(),
   }));
 
-  const inbox = () => config.get("inbox");
+  const inbox = () => listening.inbox;
   const admission = new Admission(inbox, () => ({
     reserve: config.get("limits.reserve"),
     transfer: config.get("limits.transfer"),

@@ -46,6 +46,11 @@ export class Mallory implements AsyncDisposable {
 
   /** Pairs with a daemon, by the rules. */
   async pairWith(daemon: TestDaemon): Promise<void> {
+    await this.redeem(daemon, await daemon.invite());
+  }
+
+  /** Redeems the text of an invite, by the rules. Rejects with E_INVITE when it is refused. */
+  async redeem(daemon: TestDaemon, invite: string): Promise<void> {
     const peer = await this.connect(daemon, ALPN_PAIR);
     const channel = {
       self: this.credentials.id,
@@ -56,9 +61,12 @@ export class Mallory implements AsyncDisposable {
       receive: () => peer.next("invite-accept", "invite-refuse"),
     };
     const party = { name: "mallory", port: this.server.port, random: randomBytes, pin: async () => {} };
-    await redeemInvite(channel, decodeInvite(await daemon.invite()), party);
-    peer.end();
-    await peer.closed();
+    try {
+      await redeemInvite(channel, decodeInvite(invite), party);
+    } finally {
+      peer.end();
+      await peer.closed();
+    }
   }
 
   /** A connection to a daemon, on which nothing has been said. */

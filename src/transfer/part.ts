@@ -6,8 +6,7 @@
 
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import type { PinnedDir } from "./pinned.ts";
-import { toSeconds } from "./pinned.ts";
+import { type Attributes, type PinnedDir, setAttributes } from "./pinned.ts";
 import { firstFree } from "./publish.ts";
 
 const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_WRONLY;
@@ -15,11 +14,6 @@ const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | con
 /** mtime is kept between these (milliseconds since 1970): what 32-bit tools and FAT can show. */
 const OLDEST = 0;
 const NEWEST = 4_294_967_295_000;
-
-export interface PartAttributes {
-  readonly mtime: number;
-  readonly mode: number;
-}
 
 export class Part {
   /** The name it got in its directory. */
@@ -65,13 +59,11 @@ export class Part {
    * failed flush the kernel may call the data clean, so it is never tried again:
    * the caller drops the part.
    */
-  async finish(attributes: PartAttributes): Promise<void> {
+  async finish({ mtime, mode }: Attributes): Promise<void> {
     try {
       await Promise.all(this.#writes);
       if (this.#failure !== undefined) throw this.#failure.error;
-      await this.#handle.chmod(attributes.mode);
-      const mtime = toSeconds(clampTime(attributes.mtime));
-      await this.#handle.utimes(mtime, mtime);
+      await setAttributes(this.#handle, { mtime: clampTime(mtime), mode });
       await this.#handle.sync();
     } finally {
       await this.#handle.close();

@@ -64,18 +64,32 @@ export class PinnedDir {
     }
   }
 
-  /** Sets the modification time (milliseconds since 1970). */
-  async touch(mtime: number): Promise<void> {
-    await this.#handle.utimes(toSeconds(mtime), toSeconds(mtime));
-  }
-
-  async chmod(mode: number): Promise<void> {
-    await this.#handle.chmod(mode);
+  /** Mode and modification time, as far as the file system keeps them. */
+  setAttributes(attributes: Attributes): Promise<void> {
+    return setAttributes(this.#handle, attributes);
   }
 
   async close(): Promise<void> {
     await this.#handle.close();
   }
+}
+
+export interface Attributes {
+  /** Milliseconds since 1970. */
+  readonly mtime: number;
+  readonly mode: number;
+}
+
+/** What is said where a file system has no permissions or times of its own (FAT, SMB). */
+const NOT_KEPT = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
+
+/** Sets mode and modification time, as far as the file system keeps them. */
+export async function setAttributes(handle: FileHandle, { mtime, mode }: Attributes): Promise<void> {
+  const notKept = (error: unknown) => {
+    if (!NOT_KEPT.has(systemCode(error) ?? "")) throw error;
+  };
+  await handle.chmod(mode).catch(notKept);
+  await handle.utimes(toSeconds(mtime), toSeconds(mtime)).catch(notKept);
 }
 
 /**

@@ -16,8 +16,12 @@ const MAX_NUMBER = 10_000;
 
 /** What link(2) says where the file system has no hard links (FAT, some network and FUSE mounts). */
 const NO_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV"]);
-/** What the kernel says of a name that this file system cannot hold. */
-export const BAD_NAME = new Set(["EINVAL", "EILSEQ"]);
+/**
+ * What is said of a name that this file system cannot hold. SMB servers and exFAT
+ * over FUSE call it missing, which a path that is really missing stays at the
+ * next attempt.
+ */
+const BAD_NAME = new Set(["EINVAL", "EILSEQ", "ENOENT"]);
 
 /** Publishes the file `part`; resolves to the name it got. The part is gone afterwards. */
 export async function publishFile(inbox: PinnedDir, staging: PinnedDir, part: string, name: string): Promise<string> {

@@ -152,8 +152,7 @@ export class IncomingTree {
   async #settle(folder: Folder): Promise<void> {
     if (--folder.pending > 0) return;
     try {
-      await folder.dir.chmod(0o777 & ~this.#umask);
-      await folder.dir.touch(clampTime(folder.mtime));
+      await folder.dir.setAttributes({ mtime: clampTime(folder.mtime), mode: 0o777 & ~this.#umask });
       await folder.dir.sync();
     } finally {
       this.#directories.delete(folder.dir);

@@ -1,6 +1,6 @@
 /** The inbox on a disk that is full, read-only, or fails: real file systems, and errors injected into the real daemon. */
 
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { expect, it } from "vitest";
 import { Home } from "../support/home.ts";
 import { suiteFor } from "../support/privilege.ts";
@@ -121,7 +121,7 @@ suiteFor(["faults"])("an inbox on a disk that fails", () => {
     ["pwrite64:error=EIO", 9, /cannot write to its inbox: input\/output error/],
     ["link,linkat:error=ENOSPC", 9, /no space left at alice/],
     ["link,linkat:error=EROFS", 9, /cannot write to its inbox: read-only file system/],
-    ["fchmod:error=EPERM", 9, /cannot write to its inbox: permission denied/],
+    ["fchmod:error=EIO", 9, /cannot write to its inbox: input\/output error/],
   ];
   it.each(cases)("reports %s to the sender, leaves nothing and lives", async (rule, exit, message) => {
     await using alice = await Home.make({ LANXFER_NAME: "alice" });
@@ -136,6 +136,22 @@ suiteFor(["faults"])("an inbox on a disk that fails", () => {
     expect(await readdir(alice.path("LanInbox/.lanxfer"))).toEqual([]);
     expect(await bob.ctl("send", "alice", "a.bin")).toMatchObject({ code: 0 });
     expect((await readFile(alice.path("LanInbox/a.bin"))).equals(Buffer.alloc(3 * MB, 7))).toBe(true);
+  });
+
+  it("keeps what it can where the file system has no permissions and times of its own", async () => {
+    await using alice = await Home.make({ LANXFER_NAME: "alice" });
+    await using bob = await Home.make({ LANXFER_NAME: "bob" });
+    const daemon = await alice.ready();
+    await bob.ready();
+    await bob.pairWith(alice);
+    await mkdir(bob.path("d"));
+    await writeFile(bob.path("d/a.txt"), "hello");
+    for (const call of ["fchmod", "utimensat"]) {
+      await injecting(daemon, `${call}:error=EPERM`, async () => {
+        expect(await bob.ctl("send", "alice", "d")).toMatchObject({ code: 0 });
+      });
+    }
+    expect(await readFile(alice.path("LanInbox/d (1)/a.txt"), "utf8")).toBe("hello");
   });
 
   it("still publishes where the file system refuses hard links", async () => {

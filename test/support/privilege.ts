@@ -25,6 +25,13 @@ const PROBES = {
     script: `unshare --mount sh -c 'mount -t tmpfs -o size=1m none /tmp && touch /tmp/probe'`,
     asks: "mounts of its own (root)",
   },
+  exfat: {
+    script: `image=$(mktemp -d) && truncate -s 8M $image/disk && mkfs.exfat $image/disk && mkdir $image/at &&
+      loop=$(losetup --find --show $image/disk) && unshare --mount sh -c "
+        mount.exfat-fuse $loop $image/at && touch $image/at/probe"; ok=$?
+      losetup --detach $loop; rm -r $image; exit $ok`,
+    asks: "exFAT over FUSE (root, exfat-fuse, exfatprogs)",
+  },
   faults: {
     script: `strace -f -o /dev/null -e inject=getppid:error=EIO true`,
     asks: "strace with fault injection",

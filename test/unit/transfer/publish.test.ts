@@ -172,7 +172,7 @@ describe("the first free name", () => {
     expect(tried.slice(0, 3)).toEqual(["a.txt", "a (1).txt", "a (2).txt"]);
   });
 
-  it.each(["EINVAL", "EILSEQ"])("is one that the file system can hold, after it said %s", async (code) => {
+  it.each(["EINVAL", "EILSEQ", "ENOENT"])("is one that the file system can hold, after it said %s", async (code) => {
     const tried: string[] = [];
     const as = await firstFree("what?.txt", false, async (name) => {
       tried.push(name);

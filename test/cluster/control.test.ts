@@ -43,6 +43,17 @@ describe("the control socket", () => {
     expect((await lstat(path.dirname(socketOf(anna)))).mode & 0o777).toBe(0o700);
   });
 
+  it.runIf(process.getuid?.() === 0)("cannot be reached by another user", async () => {
+    await using room = await Room.open();
+    const anna = await room.daemon("anna");
+    await chmod(room.directory, 0o755);
+    await chmod(anna.home, 0o755);
+    const script = "require('net').connect(process.argv[1]).on('error', (error) => console.log(error.code))";
+    const other = spawnSync(process.execPath, ["-e", script, socketOf(anna)], { uid: 65_534, encoding: "utf8" });
+    expect(other.stdout).toBe("EACCES\n");
+    await chmod(anna.home, 0o700);
+  });
+
   it("is gone after an orderly end", async () => {
     await using room = await Room.open();
     const anna = await room.daemon("anna");

@@ -1,6 +1,6 @@
 /**
  * What one device says of itself in DNS-SD records, and the strict reading of
- * what others say (RFC 6762, RFC 6763; docs/PROTOCOL.md, "Discovery").
+ * what others say (RFC 6762, RFC 6763; docs/PROTOCOL.md section 7).
  *
  * Pure. A response that is not exactly as we would write it gives nothing and
  * never throws: the sender may be anybody on the link. Names keep their control

@@ -53,7 +53,7 @@ export interface InterfaceView {
 /**
  * Asks whoever listens at `endpoint` for its key. Resolves to the id of the
  * device there, or to undefined when nobody answers as a lanxfer device.
- * Never rejects. Sends nothing that tells who we are.
+ * Never rejects. Says nothing, but the handshake shows our certificate.
  */
 export type Probe = (endpoint: Endpoint, signal: AbortSignal) => Promise<DeviceId | undefined>;
 

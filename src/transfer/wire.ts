@@ -37,7 +37,7 @@ export const MAX_SAVED_BATCH = 256;
 export const HEARTBEAT_MS = 10_000;
 /** Nothing at all received for this long: the connection is dead (milliseconds). */
 export const DEAD_MS = 30_000;
-/** TLS handshake and hello together, before anybody is believed (milliseconds). */
+/** PROTOCOL 4.5: for the TLS handshake, and after it once more for the hello (milliseconds). */
 export const OPENING_MS = 10_000;
 
 const FRAME_CONTROL = 1;

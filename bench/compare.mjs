@@ -4,9 +4,16 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import path from "node:path";
 import { contenders } from "./contenders.mjs";
+import { links } from "./links.mjs";
 import { summarise } from "./report.mjs";
 import { assertCopied, describePlace, flushed, room } from "./scratch.mjs";
 import { workloads } from "./workloads.mjs";
+
+/**
+ * @typedef {{ contender: import("./contenders.mjs").Contender, session: import("./contenders.mjs").Session }} Running
+ * @typedef {{ options: import("./options.mjs").Options, scratch: string, progress(line: string): void,
+ *   signal: AbortSignal }} Bench
+ */
 
 /**
  * @param {import("./options.mjs").Options} options
@@ -15,14 +22,43 @@ import { workloads } from "./workloads.mjs";
  */
 export async function compare(options, progress, signal) {
   const scratch = await mkdtemp(path.join(options.dir, "lanxfer-bench-"));
-  /** @type {{ contender: import("./contenders.mjs").Contender, session: import("./contenders.mjs").Session }[]} */
-  const running = [];
-  const left = [];
   try {
     const place = await describePlace(scratch); // before our own load
-    const chosen = workloads.filter(({ name }) => options.workloads.includes(name));
-    await room(scratch, Math.max(...chosen.map((workload) => workload.bytes(options))) * 2);
-    for (const contender of contenders) {
+    const largest = Math.max(...chosen(workloads, options.workloads).map((workload) => workload.bytes(options)));
+    await room(scratch, largest * 2);
+    const runs = [];
+    const left = [];
+    for (const link of chosen(links, options.links)) {
+      const lack = await link.lacks();
+      if (lack === undefined) {
+        runs.push(await over(link, { options, scratch, progress, signal }));
+        continue;
+      }
+      if (options.links.length === 1) throw new Error(`${link.name}: ${lack}`);
+      left.push({ name: link.name, reason: lack });
+      progress(`left out: ${link.name}: ${lack}`);
+    }
+    return { place, rounds: options.rounds, left, links: runs };
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+const chosen = (table, names) => table.filter(({ name }) => names.includes(name));
+
+/**
+ * All workloads over one link.
+ * @param {import("./links.mjs").Link} link
+ * @param {Bench} bench
+ */
+async function over(link, bench) {
+  const { options, scratch, progress, signal } = bench;
+  const wire = await link.open();
+  /** @type {Running[]} */
+  const running = [];
+  try {
+    const left = [];
+    for (const contender of chosen(contenders, options.contenders)) {
       signal.throwIfAborted();
       const lack = await contender.lacks();
       if (lack !== undefined) {
@@ -30,45 +66,57 @@ export async function compare(options, progress, signal) {
         progress(`left out: ${contender.name}: ${lack}`);
         continue;
       }
-      running.push({ contender, session: await contender.open(path.join(scratch, `${running.length}`)) });
+      const directory = path.join(scratch, `${link.name}-${running.length}`);
+      running.push({ contender, session: await contender.open(directory, { wire, options }) });
     }
+    const bitsPerSecond = await wire.yardstick();
+    if (bitsPerSecond !== undefined) progress(`${link.name}: iperf3 ${(bitsPerSecond / 1e6).toFixed(0)} Mbit/s`);
     const results = [];
-    for (const workload of chosen) {
-      const source = await workload.make(scratch, options);
-      const taking = running.filter(({ contender }) => contender.takes.includes(workload.kind));
-      for (const { session } of taking) await session.resetPeak?.();
-      const seconds = await timed(source, taking, options.rounds, scratch, progress, signal);
-      const peaks = (await Promise.all(taking.map(({ session }) => session.peaks?.() ?? []))).flat();
-      await rm(source.path, { recursive: true });
-      results.push(summarise(workload.title(options), source, seconds, peaks));
+    for (const workload of chosen(workloads, options.workloads)) {
+      results.push(await measured(workload, running, `${link.name}: ${workload.name}`, bench, bitsPerSecond));
     }
-    return { place, rounds: options.rounds, left, results };
+    return { name: link.name, title: link.title, bitsPerSecond: bitsPerSecond ?? null, left, results };
   } finally {
     await Promise.allSettled(running.map(({ session }) => session.close()));
-    await rm(scratch, { recursive: true, force: true });
+    await wire.close();
   }
 }
 
-/** Seconds of every copy, by contender. Each round begins with another contender. */
-async function timed(source, taking, rounds, scratch, progress, signal) {
-  /** @type {Map<string, number[]>} */
-  const seconds = new Map(taking.map(({ contender }) => [contender.name, []]));
-  for (let round = 0; round < rounds; round++) {
+/**
+ * One workload by everybody who takes it. Each round begins with another contender.
+ * @param {import("./workloads.mjs").Workload} workload
+ * @param {Running[]} running
+ * @param {Bench} bench
+ */
+async function measured(workload, running, label, { options, scratch, progress, signal }, bitsPerSecond) {
+  const source = await workload.make(scratch, options);
+  const taking = running.filter(({ contender }) => contender.takes.includes(workload.kind));
+  for (const { session } of taking) await session.resetPeak?.();
+  /** @type {Map<import("./contenders.mjs").Contender, number[]>} */
+  const seconds = new Map(taking.map(({ contender }) => [contender, []]));
+  for (let round = 0; round < options.rounds; round++) {
     for (let turn = 0; turn < taking.length; turn++) {
-      signal.throwIfAborted();
       const { contender, session } = taking[(round + turn) % taking.length];
       await flushed(scratch); // nobody pays for what another left in the write cache
-      const started = performance.now();
-      await session.copy(source.path, signal);
-      const took = (performance.now() - started) / 1000;
-      const copy = path.join(session.inbox, path.basename(source.path));
-      await assertCopied(source, copy, contender.name);
-      await rm(copy, { recursive: true });
-      seconds.get(contender.name)?.push(took);
-      progress(
-        `${path.basename(source.path)}, round ${round + 1} of ${rounds}: ${contender.name} ${took.toFixed(2)} s`,
-      );
+      const took = await timed(session, source, signal);
+      const copies = source.paths.map((from) => path.join(session.inbox, path.basename(from)));
+      await assertCopied(source, copies, contender.name);
+      for (const copy of copies) await rm(copy, { recursive: true });
+      seconds.get(contender)?.push(took);
+      progress(`${label}, round ${round + 1} of ${options.rounds}: ${contender.name} ${took.toFixed(2)} s`);
     }
   }
-  return seconds;
+  const peaks = (await Promise.all(taking.map(({ session }) => session.peaks?.() ?? []))).flat();
+  for (const made of source.paths) await rm(made, { recursive: true });
+  return summarise({ name: workload.name, title: workload.title(options), source, seconds, peaks, bitsPerSecond });
+}
+
+/** Seconds from the start of all copies to the end of the last. */
+async function timed(session, source, signal) {
+  signal.throwIfAborted();
+  const started = performance.now();
+  const ends = await Promise.allSettled(source.paths.map((from) => session.copy(from, signal)));
+  const took = (performance.now() - started) / 1000;
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
+  return took;
 }

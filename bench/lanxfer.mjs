@@ -1,29 +1,36 @@
-// Two daemons of this build on loopback, strangers until an invite pairs them.
+// Two daemons of this build, strangers until an invite pairs them.
 
 import { spawn } from "node:child_process";
 import { access, mkdir, readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { end, freePort, listening, run } from "./process.mjs";
+import { end, ready, run } from "./process.mjs";
 
 const program = (name) => fileURLToPath(new URL(`../dist/${name}/main.js`, import.meta.url));
 
+const succeeds = (promise) =>
+  promise.then(
+    () => true,
+    () => false,
+  );
+
 export async function lacksLanxfer() {
   for (const name of ["daemon", "ctl"]) {
-    if (
-      !(await access(program(name)).then(
-        () => true,
-        () => false,
-      ))
-    )
-      return `${program(name)} is not built`;
+    if (!(await succeeds(access(program(name))))) return `${program(name)} is not built`;
   }
   return undefined;
 }
 
-async function startDaemon(directory, name) {
+/** The daemon as its first line starts it, with a profile on top. */
+async function profiled(directory) {
+  const [, flags = ""] = /^#!.*\bnode (.*)$/m.exec(await readFile(program("daemon"), "utf8")) ?? [];
+  const profiling = ["--cpu-prof", `--cpu-prof-dir=${directory}`];
+  return [process.execPath, ...flags.split(" ").filter(Boolean), ...profiling, program("daemon")];
+}
+
+async function startDaemon(directory, name, host, profiles) {
   const home = `${directory}/${name}`;
   await mkdir(home, { recursive: true, mode: 0o700 });
-  const port = await freePort();
+  const port = await host.freePort();
   const env = {
     PATH: process.env["PATH"],
     HOME: home,
@@ -37,15 +44,23 @@ async function startDaemon(directory, name) {
     // Nothing is announced: the bench is nobody else's business.
     LANXFER_INTERFACES_EXCLUDE: "*",
   };
-  const child = spawn(program("daemon"), [], { env, stdio: ["ignore", "ignore", "inherit"] });
-  await listening(child, port);
+  const daemon = profiles === undefined ? [program("daemon")] : await profiled(`${profiles}/${name}`);
+  const [file, ...args] = host.enter(daemon);
+  const child = spawn(file, args, { env, stdio: ["ignore", "ignore", "inherit"] });
   const ctl = (args, options) => run([program("ctl"), ...args], { env, ...options });
+  const close = () => end(child);
+  try {
+    await ready(child, () => succeeds(ctl(["status"])));
+  } catch (error) {
+    await close();
+    throw error;
+  }
   const proc = (file) => `/proc/${child.pid}/${file}`;
   return {
     inbox: env.LANXFER_INBOX,
-    port,
+    address: `${host.address}:${port}`,
     ctl,
-    close: () => end(child),
+    close,
     /** Linux only: elsewhere there is no peak to read. */
     resetPeak: () => writeFile(proc("clear_refs"), "5").catch(() => {}),
     async peak() {
@@ -55,19 +70,28 @@ async function startDaemon(directory, name) {
   };
 }
 
-export async function openLanxfer(directory) {
-  const sender = await startDaemon(directory, "sender");
-  const receiver = await startDaemon(directory, "receiver");
-  await sender.ctl(["peers", "add", "receiver", `127.0.0.1:${receiver.port}`]);
-  await sender.ctl(["pair", "--invite", "-"], { input: await receiver.ctl(["invite"]) });
-  return {
-    inbox: receiver.inbox,
-    copy: (source, signal) => sender.ctl(["send", "receiver", source], { signal }),
-    close: async () => void (await Promise.all([sender.close(), receiver.close()])),
-    resetPeak: async () => void (await Promise.all([sender.resetPeak(), receiver.resetPeak()])),
-    peaks: async () => [
-      { process: "sending daemon", bytes: await sender.peak() },
-      { process: "receiving daemon", bytes: await receiver.peak() },
-    ],
-  };
+/** @type {import("./contenders.mjs").Contender["open"]} */
+export async function openLanxfer(directory, { wire, options }) {
+  const sender = await startDaemon(directory, "sender", wire.sender, options.cpuProf);
+  const daemons = [sender];
+  const close = async () => void (await Promise.all(daemons.map((daemon) => daemon.close())));
+  try {
+    const receiver = await startDaemon(directory, "receiver", wire.receiver, options.cpuProf);
+    daemons.push(receiver);
+    await sender.ctl(["peers", "add", "receiver", receiver.address]);
+    await sender.ctl(["pair", "--invite", "-"], { input: await receiver.ctl(["invite"]) });
+    return {
+      inbox: receiver.inbox,
+      copy: (source, signal) => sender.ctl(["send", "receiver", source], { signal }),
+      close,
+      resetPeak: async () => void (await Promise.all(daemons.map((daemon) => daemon.resetPeak()))),
+      peaks: async () => [
+        { process: "sending daemon", bytes: await sender.peak() },
+        { process: "receiving daemon", bytes: await receiver.peak() },
+      ],
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }

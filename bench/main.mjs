@@ -1,5 +1,5 @@
 // Measures lanxfer against what people use today: same bytes, same machine,
-// loopback, everybody in turn within every round. See --help.
+// same link, everybody in turn within every round. See --help.
 
 import { compare } from "./compare.mjs";
 import { readOptions, USAGE } from "./options.mjs";

@@ -2,18 +2,28 @@
 
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
+import path from "node:path";
 import { parseArgs } from "node:util";
+import { contenders } from "./contenders.mjs";
+import { links } from "./links.mjs";
 import { workloads } from "./workloads.mjs";
+
+const namesOf = (table) => table.map(({ name }) => name);
 
 export const USAGE = `Usage: npm run bench -- [flags]
 
-  --size SIZE        size of the large file (default 1GiB)
-  --files N          how many small files (default 2000)
+  --size SIZE        size of the large file (default 2GiB)
+  --files N          how many small files (default 10000)
   --file-size SIZE   size of a small file (default 4KiB)
-  --rounds N         how often each contender runs each workload (default 5)
+  --tree-size SIZE   size of the mixed tree in all (default 1GiB)
+  --part-size SIZE   size of each of the files that are sent at once (default 128MiB)
+  --rounds N         how often each contender runs each workload (default 3)
   --dir DIR          where to work: source and destination (default /dev/shm, where
                      no disk is in the way, otherwise the temporary directory)
-  --workloads A,B    only these: ${workloads.map(({ name }) => name).join(", ")}
+  --workloads A,B    only these: ${namesOf(workloads).join(", ")}
+  --contenders A,B   only these: ${namesOf(contenders).join(", ")}
+  --link A,B         only these: ${namesOf(links).join(", ")} (needs root, Linux and iproute2)
+  --cpu-prof DIR     the daemons write CPU profiles below DIR (read them with bench/profile.mjs)
   --json             one JSON object on standard output
 `;
 
@@ -30,38 +40,53 @@ function readCount(text) {
   return Number(text);
 }
 
+function readNames(kind, table, text) {
+  const known = namesOf(table);
+  const names = text.split(",");
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new Error(`no ${kind} "${unknown}", there is ${known.join(", ")}`);
+  return names;
+}
+
 /**
- * @typedef {{ help: boolean, size: number, files: number, fileSize: number, rounds: number, dir: string,
- *   workloads: string[], json: boolean }} Options
+ * @typedef {{ help: boolean, size: number, files: number, fileSize: number, treeSize: number, partSize: number,
+ *   rounds: number, dir: string, workloads: string[], contenders: string[], links: string[],
+ *   cpuProf: string | undefined, json: boolean }} Options
  * @param {string[]} argv
  * @returns {Options}
  */
 export function readOptions(argv) {
-  const all = workloads.map(({ name }) => name);
   const { values } = parseArgs({
     args: argv,
     options: {
-      size: { type: "string", default: "1GiB" },
-      files: { type: "string", default: "2000" },
+      size: { type: "string", default: "2GiB" },
+      files: { type: "string", default: "10000" },
       "file-size": { type: "string", default: "4KiB" },
-      rounds: { type: "string", default: "5" },
+      "tree-size": { type: "string", default: "1GiB" },
+      "part-size": { type: "string", default: "128MiB" },
+      rounds: { type: "string", default: "3" },
       dir: { type: "string", default: existsSync("/dev/shm") ? "/dev/shm" : tmpdir() },
-      workloads: { type: "string", default: all.join(",") },
+      workloads: { type: "string", default: namesOf(workloads).join(",") },
+      contenders: { type: "string", default: namesOf(contenders).join(",") },
+      link: { type: "string", default: namesOf(links).join(",") },
+      "cpu-prof": { type: "string" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
-  const chosen = values.workloads.split(",");
-  const unknown = chosen.find((name) => !all.includes(name));
-  if (unknown !== undefined) throw new Error(`no workload "${unknown}", there is ${all.join(", ")}`);
   return {
     help: values.help,
     size: readSize(values.size),
     files: readCount(values.files),
     fileSize: readSize(values["file-size"]),
+    treeSize: readSize(values["tree-size"]),
+    partSize: readSize(values["part-size"]),
     rounds: readCount(values.rounds),
     dir: values.dir,
-    workloads: chosen,
+    workloads: readNames("workload", workloads, values.workloads),
+    contenders: readNames("contender", contenders, values.contenders),
+    links: readNames("link", links, values.link),
+    cpuProf: values["cpu-prof"] === undefined ? undefined : path.resolve(values["cpu-prof"]),
     json: values.json,
   };
 }

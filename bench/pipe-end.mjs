@@ -1,4 +1,4 @@
-// One end of the bare TLS pipe, as a process: `pipe-end.mjs DIR receive|send`.
+// One end of the bare TLS pipe, as a process: `pipe-end.mjs ADDRESS DIR receive|send`.
 // The peer is known by a fixed pre-shared key, which saves making certificates;
 // the bytes are ciphered as lanxfer's are, with TLS_AES_128_GCM_SHA256.
 
@@ -7,7 +7,7 @@ import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { connect, createServer } from "node:tls";
 
-const [inbox, role] = process.argv.slice(2);
+const [address, inbox, role] = process.argv.slice(2);
 const MiB = 1024 ** 2;
 const psk = Buffer.alloc(32, 1);
 const tls = { ciphers: "TLS_AES_128_GCM_SHA256", minVersion: /** @type {const} */ ("TLSv1.3") };
@@ -31,13 +31,13 @@ if (role === "receive") {
     });
     socket.end("ok");
   });
-  server.listen(0, "127.0.0.1", () => process.send?.(server.address().port));
+  server.listen(0, address, () => process.send?.(server.address().port));
 } else {
   process.on("message", async ({ source, port }) => {
     const socket = connect({
       ...tls,
       port,
-      host: "127.0.0.1",
+      host: address,
       allowHalfOpen: true,
       pskCallback: () => ({ psk, identity: "bench" }),
       checkServerIdentity: () => undefined,

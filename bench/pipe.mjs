@@ -1,7 +1,7 @@
 // The ceiling for a Node program: file to TLS 1.3 to file between two processes,
 // with no protocol, no digest and no flush in between.
 
-import { fork } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { end } from "./process.mjs";
@@ -27,17 +27,32 @@ function answer(child) {
   });
 }
 
-export async function openPipe(directory) {
+/** One end as a process on `host` that exchanges messages with this one. */
+function start(host, ...args) {
+  const [file, ...rest] = host.enter([process.execPath, PROGRAM, ...args]);
+  return spawn(file, rest, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+}
+
+/** @type {import("./contenders.mjs").Contender["open"]} */
+export async function openPipe(directory, { wire }) {
   const inbox = `${directory}/inbox`;
   await mkdir(inbox, { recursive: true });
-  const receiver = fork(PROGRAM, [inbox, "receive"]);
-  const sender = fork(PROGRAM, ["", "send"]);
+  const { address } = wire.receiver;
+  const receiver = start(wire.receiver, address, inbox, "receive");
+  const sender = start(wire.sender, address, "", "send");
   const port = await answer(receiver);
   return {
     inbox,
-    async copy(source) {
-      sender.send({ source, port });
-      await answer(sender);
+    async copy(source, signal) {
+      signal.throwIfAborted();
+      const stop = () => sender.kill();
+      signal.addEventListener("abort", stop);
+      try {
+        sender.send({ source, port });
+        await answer(sender);
+      } finally {
+        signal.removeEventListener("abort", stop);
+      }
     },
     close: async () => void (await Promise.all([end(receiver), end(sender)])),
   };

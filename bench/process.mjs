@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { access, constants } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { createServer } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -32,19 +32,24 @@ export async function lacksTools(...tools) {
 }
 
 /**
- * Runs a program that must succeed; its standard output.
+ * Runs a program that must succeed; its standard output. A signal also ends what
+ * the program has started, such as the ssh below an rsync.
  * @param {string[]} command
  * @param {{ env?: NodeJS.ProcessEnv, input?: string, signal?: AbortSignal }} options
  * @returns {Promise<string>}
  */
 export function run([program, ...args], { env = process.env, input = "", signal } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env, signal });
+    signal?.throwIfAborted();
+    const child = spawn(program, args, { env, detached: true }); // the leader of a process group
+    const interrupt = () => child.pid !== undefined && process.kill(-child.pid, "SIGTERM");
+    signal?.addEventListener("abort", interrupt);
     const out = [];
     const err = [];
     child.stdout.on("data", (data) => out.push(data));
     child.stderr.on("data", (data) => err.push(data));
     child.on("error", reject);
+    child.on("exit", () => signal?.removeEventListener("abort", interrupt));
     child.on("close", (code, signal) => {
       if (code === 0) resolve(Buffer.concat(out).toString());
       else reject(new Error(`${program} ${args.join(" ")}: ${signal ?? code}: ${Buffer.concat(err)}`));
@@ -75,16 +80,11 @@ export function freePort() {
   });
 }
 
-/** Waits until something listens; rejects after 10 s or when `child` ends before. */
-export async function listening(child, port) {
+/** Waits until `up` says so; rejects after 10 s or when `child` ends before. */
+export async function ready(child, up) {
   for (let tries = 0; tries < 200 && child.exitCode === null; tries++) {
-    const up = await new Promise((resolve) => {
-      const socket = connect(port, "127.0.0.1", () => resolve(true)).on("error", () => resolve(false));
-      socket.unref();
-      socket.on("connect", () => socket.destroy());
-    });
-    if (up) return;
+    if (await up()) return;
     await sleep(50);
   }
-  throw new Error(`${child.spawnfile} does not listen on port ${port}`);
+  throw new Error(`${child.spawnfile} does not get ready`);
 }

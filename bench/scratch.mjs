@@ -34,21 +34,32 @@ export async function flushed(directory) {
   if (await which("sync")) await run(["sync", "-f", directory]);
 }
 
-/** Rejects unless `copy` is another tree with the very same content. */
-export async function assertCopied(source, copy, contender) {
-  source.digest ??= await digest(source.path);
-  if ((await digest(copy)) !== source.digest) throw new Error(`${contender} did not deliver what was sent`);
-  const [from, to] = await Promise.all([stat(source.path), stat(copy)]);
-  if (from.dev === to.dev && from.ino === to.ino) throw new Error(`${contender} delivered the source itself`);
+/** Rejects unless `copies` are other files and trees with the very same content. */
+export async function assertCopied(source, copies, contender) {
+  source.digest ??= await digest(source.paths);
+  if ((await digest(copies)) !== source.digest) throw new Error(`${contender} did not deliver what was sent`);
+  for (const [n, copy] of copies.entries()) {
+    const [from, to] = await Promise.all([stat(source.paths[n]), stat(copy)]);
+    if (from.dev === to.dev && from.ino === to.ino) throw new Error(`${contender} delivered the source itself`);
+  }
 }
 
-async function digest(root) {
+async function digest(roots) {
   const hash = createHash("sha256");
-  const files = (await stat(root)).isDirectory() ? (await readdir(root)).sort() : ["."];
-  for (const name of files) {
-    hash.update(`${name}\0`);
-    const file = createReadStream(path.join(root, name), { highWaterMark: 1024 ** 2 });
-    for await (const chunk of file) hash.update(chunk);
+  for (const root of roots) {
+    for (const name of await names(root)) {
+      hash.update(`${name}\0`);
+      const file = createReadStream(path.join(root, name), { highWaterMark: 1024 ** 2 });
+      for await (const chunk of file) hash.update(chunk);
+    }
   }
   return hash.digest("hex");
+}
+
+/** Relative names of all files at or below `root`, sorted. */
+async function names(root) {
+  if (!(await stat(root)).isDirectory()) return ["."];
+  const entries = await readdir(root, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return files.map((entry) => path.relative(root, path.join(entry.parentPath, entry.name))).sort();
 }

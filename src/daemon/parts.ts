@@ -7,6 +7,7 @@ import type { Discovery } from "../discovery/types.ts";
 import { type DeviceKey, loadDeviceKey } from "../identity/device-key.ts";
 import { openTrustStore, type TrustStore } from "../identity/trust-store.ts";
 import { type BlockPool, createBlockPool } from "../transfer/block-memory.ts";
+import { Flusher } from "../transfer/flush.ts";
 import type { Link } from "../transfer/link.ts";
 import { ALPN_TRANSFER, type MessageOf } from "../transfer/wire.ts";
 import type { DaemonDeps } from "./deps.ts";
@@ -114,6 +115,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     log,
     umask: host.umask,
     memory,
+    flusher: new Flusher(),
     transfers,
     offers,
     admission,

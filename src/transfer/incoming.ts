@@ -4,15 +4,14 @@
  * reported. It neither reads from nor writes to the link.
  */
 
-import { Budget } from "../core/ahead.ts";
+import type { Budget } from "../core/ahead.ts";
 import { LanxferError } from "../core/errors.ts";
 import { DigestList, digestBlock } from "./blocks.ts";
+import type { Flusher } from "./flush.ts";
 import { type Staging, storageError } from "./staging.ts";
 import { IncomingTree, type OpenFile } from "./tree.ts";
 import { BLOCK_SIZE, type Frame, MAX_SAVED_BATCH, type MessageOf } from "./wire.ts";
 
-/** Complete files that may be flushed and published at the same time. */
-const FINISHING = 16;
 /** A batch of `saved` stays well below the largest message (bytes of JSON). */
 const SAVED_BYTES = 32 * 1024;
 
@@ -48,7 +47,7 @@ export class IncomingTransfer {
   readonly #recycle: (data: Buffer) => void;
   readonly #report: (event: ReceiverEvent) => void;
   readonly #writeBehind: Budget;
-  readonly #finishing = new Budget(FINISHING);
+  readonly #flusher: Flusher;
   #file: CurrentFile | undefined;
   #entries = 0;
   #bytes = 0;
@@ -63,13 +62,15 @@ export class IncomingTransfer {
     staging: Staging,
     umask: number,
     memory: BlockMemory,
+    flusher: Flusher,
     report: (event: ReceiverEvent) => void,
   ) {
     this.#offer = offer;
     this.#recycle = memory.recycle;
     this.#writeBehind = memory.writeBehind;
+    this.#flusher = flusher;
     this.#report = report;
-    this.#tree = new IncomingTree(staging, umask, (index, as) => this.#onSaved(index, as), storageError);
+    this.#tree = new IncomingTree(staging, umask, flusher, (index, as) => this.#onSaved(index, as), storageError);
   }
 
   get moved(): number {
@@ -134,9 +135,9 @@ export class IncomingTransfer {
     if (root !== message.root) throw new LanxferError("E_INTEGRITY");
     const unsaved = this.#unsaved.get(message.index);
     if (unsaved !== undefined) unsaved.root = root;
-    await this.#finishing.take(1);
+    await this.#flusher.places.take(1);
     this.#file = undefined;
-    void this.#tree.finishFile(file).then(() => this.#finishing.give(1));
+    void this.#tree.finishFile(file).then(() => this.#flusher.places.give(1));
   }
 
   /** Resolves when everything is durable and published. */

@@ -6,6 +6,7 @@
 
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import type { Flusher } from "./flush.ts";
 import { type Attributes, type PinnedDir, setAttributes } from "./pinned.ts";
 import { firstFree } from "./publish.ts";
 
@@ -59,12 +60,12 @@ export class Part {
    * failed flush the kernel may call the data clean, so it is never tried again:
    * the caller drops the part.
    */
-  async finish({ mtime, mode }: Attributes): Promise<void> {
+  async finish({ mtime, mode }: Attributes, flusher: Flusher): Promise<void> {
     try {
       await Promise.all(this.#writes);
       if (this.#failure !== undefined) throw this.#failure.error;
       await setAttributes(this.#handle, { mtime: clampTime(mtime), mode });
-      await this.#handle.sync();
+      await flusher.flush(this.#handle);
     } finally {
       await this.#handle.close();
     }

@@ -11,6 +11,7 @@ import { platform } from "node:os";
 import { join } from "node:path";
 import { coalesce } from "../core/ahead.ts";
 import { LanxferError, systemCode } from "../core/errors.ts";
+import type { Flusher } from "./flush.ts";
 
 const THROUGH_DESCRIPTOR = platform() === "linux";
 
@@ -67,6 +68,11 @@ export class PinnedDir {
   /** Mode and modification time, as far as the file system keeps them. */
   setAttributes(attributes: Attributes): Promise<void> {
     return setAttributes(this.#handle, attributes);
+  }
+
+  /** Makes its entries durable together with what else is being flushed. */
+  async flush(flusher: Flusher): Promise<void> {
+    await flusher.flush(this.#handle);
   }
 
   async close(): Promise<void> {

@@ -8,6 +8,7 @@ import type { Clock } from "../core/clock.ts";
 import { fromWire, LanxferError, toLanxferError, toWire } from "../core/errors.ts";
 import type { DeviceId } from "../core/ids.ts";
 import { checkName } from "../core/names.ts";
+import type { Flusher } from "./flush.ts";
 import { type BlockMemory, IncomingTransfer, type Offer, type ReceiverEvent } from "./incoming.ts";
 import type { Link } from "./link.ts";
 import { Conversation } from "./machine.ts";
@@ -35,6 +36,7 @@ export interface ReceiverContext {
   readonly umask: number;
   readonly clock: Clock;
   readonly memory: BlockMemory;
+  readonly flusher: Flusher;
   /** The other end has introduced itself. Throws to hang up with a reason. */
   readonly greeted: (hello: MessageOf<"hello">) => void;
   /**
@@ -129,8 +131,8 @@ class ReceiverSession {
   }
 
   async #receive(offer: Offer, admission: Admission, staging: Staging): Promise<void> {
-    const { umask, memory, clock } = this.#context;
-    const incoming = new IncomingTransfer(offer, staging, umask, memory, admission.report);
+    const { umask, memory, flusher, clock } = this.#context;
+    const incoming = new IncomingTransfer(offer, staging, umask, memory, flusher, admission.report);
     const stopReporting = clock.every(REPORT_MS, () => this.#tell(incoming));
     try {
       this.#say({ t: "accept" });

@@ -8,6 +8,7 @@
 
 import { LanxferError } from "../core/errors.ts";
 import { localName } from "../core/names.ts";
+import type { Flusher } from "./flush.ts";
 import { clampTime, Part } from "./part.ts";
 import type { PinnedDir } from "./pinned.ts";
 import { firstFree, publishFile, publishFolder } from "./publish.ts";
@@ -43,6 +44,7 @@ export interface OpenFile {
 export class IncomingTree {
   readonly #staging: Staging;
   readonly #umask: number;
+  readonly #flusher: Flusher;
   readonly #onSaved: OnSaved;
   /** The folder that the newest entry is in, and through `parent` those around it. */
   #open: Folder | undefined;
@@ -53,9 +55,16 @@ export class IncomingTree {
   #failure: LanxferError | undefined;
   readonly #toError: (error: unknown) => LanxferError;
 
-  constructor(staging: Staging, umask: number, onSaved: OnSaved, toError: (error: unknown) => LanxferError) {
+  constructor(
+    staging: Staging,
+    umask: number,
+    flusher: Flusher,
+    onSaved: OnSaved,
+    toError: (error: unknown) => LanxferError,
+  ) {
     this.#staging = staging;
     this.#umask = umask;
+    this.#flusher = flusher;
     this.#onSaved = onSaved;
     this.#toError = toError;
   }
@@ -86,7 +95,7 @@ export class IncomingTree {
   finishFile(file: OpenFile): Promise<void> {
     return this.#background(async () => {
       const mode = (0o666 & ~this.#umask) | (file.entry.executable === true ? 0o100 : 0);
-      await file.part.finish({ mtime: file.entry.mtime, mode });
+      await file.part.finish({ mtime: file.entry.mtime, mode }, this.#flusher);
       if (file.folder === undefined) {
         await this.#staging.inbox.verify();
         const name = localName(file.entry.path[0] ?? "", true);
@@ -153,7 +162,7 @@ export class IncomingTree {
     if (--folder.pending > 0) return;
     try {
       await folder.dir.setAttributes({ mtime: clampTime(folder.mtime), mode: 0o777 & ~this.#umask });
-      await folder.dir.sync();
+      await folder.dir.flush(this.#flusher);
     } finally {
       this.#directories.delete(folder.dir);
       await folder.dir.close();

@@ -154,6 +154,23 @@ suiteFor(["faults"])("an inbox on a disk that fails", () => {
     expect(await readFile(alice.path("LanInbox/d (1)/a.txt"), "utf8")).toBe("hello");
   });
 
+  it("flushes many files one by one where their file system cannot be flushed as a whole", async () => {
+    await using alice = await Home.make({ LANXFER_NAME: "alice" });
+    await using bob = await Home.make({ LANXFER_NAME: "bob" });
+    const daemon = await alice.ready();
+    await bob.ready();
+    await bob.pairWith(alice);
+    await mkdir(bob.path("many"));
+    for (let i = 0; i < 200; i++) await writeFile(bob.path(`many/${i}`), String(i));
+    const send = () => bob.ctl("send", "alice", "many");
+    expect(await injecting(daemon, "syncfs:error=EIO", send)).toMatchObject({ code: 0 });
+    expect(await readdir(alice.path("LanInbox/many"))).toHaveLength(200);
+    const failed = await injecting(daemon, "syncfs,fsync:error=EIO", send);
+    expect(failed).toMatchObject({ code: 9, stderr: expect.stringMatching(/input\/output error/) });
+    expect((await readdir(alice.path("LanInbox"))).sort()).toEqual([".lanxfer", "many"]);
+    expect(await readdir(alice.path("LanInbox/.lanxfer"))).toEqual([]);
+  });
+
   it("still publishes where the file system refuses hard links", async () => {
     await using alice = await Home.make({ LANXFER_NAME: "alice" });
     await using bob = await Home.make({ LANXFER_NAME: "bob" });

@@ -8,6 +8,7 @@ import { type LanxferError, toLanxferError } from "../../src/core/errors.ts";
 import { transferIdFrom } from "../../src/core/ids.ts";
 import { createBlockPool } from "../../src/transfer/block-memory.ts";
 import { dial } from "../../src/transfer/dial.ts";
+import { Flusher } from "../../src/transfer/flush.ts";
 import type { ReceiverEvent } from "../../src/transfer/incoming.ts";
 import { type Listener, listen } from "../../src/transfer/listen.ts";
 import type { SenderEvent } from "../../src/transfer/outgoing.ts";
@@ -58,6 +59,7 @@ export class OpenReceiver implements AsyncDisposable {
           umask: 0o022,
           clock,
           memory,
+          flusher: new Flusher(),
           greeted: () => {},
           decide: async () => ({
             inbox,

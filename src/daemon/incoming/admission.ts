@@ -57,7 +57,7 @@ export class Admission {
       const free = await this.free();
       const others = [...this.#promised].reduce((sum, { bytes, moved }) => sum + bytes - moved, -promised.bytes);
       const has = Math.max(0, free - others);
-      if (promised.bytes > has) throw new LanxferError("E_NO_SPACE", { needs: offer.bytes, has });
+      if (promised.bytes > has) throw new LanxferError("E_NO_SPACE", { needs: promised.bytes, has });
       return promised;
     } catch (error) {
       this.#promised.delete(promised);

@@ -6,6 +6,7 @@ import type { Clock } from "../../core/clock.ts";
 import { LanxferError, toLanxferError } from "../../core/errors.ts";
 import type { DeviceId } from "../../core/ids.ts";
 import type { Log } from "../../core/log.ts";
+import type { Flusher } from "../../transfer/flush.ts";
 import type { BlockMemory, Offer, ReceiverEvent } from "../../transfer/incoming.ts";
 import type { Link } from "../../transfer/link.ts";
 import { type Admission as Admitted, serveLink } from "../../transfer/receiver.ts";
@@ -20,6 +21,7 @@ export interface IncomingDeps {
   readonly log: Log;
   readonly umask: number;
   readonly memory: BlockMemory;
+  readonly flusher: Flusher;
   readonly transfers: Transfers;
   readonly offers: Offers;
   readonly admission: Admission;
@@ -81,7 +83,7 @@ export class Incoming {
   }
 
   async #serve(link: Link, served: () => Served): Promise<void> {
-    const { self, hello, umask, clock, memory, met, log } = this.#deps;
+    const { self, hello, umask, clock, memory, flusher, met, log } = this.#deps;
     try {
       await serveLink(link, {
         self,
@@ -89,6 +91,7 @@ export class Incoming {
         umask,
         clock,
         memory,
+        flusher,
         greeted: (theirs) => met(link, theirs),
         decide: (offer, ask, gone) => this.#decide(served(), offer, ask, gone),
       });

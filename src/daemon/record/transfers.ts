@@ -54,10 +54,12 @@ export class Transfers {
     return [...this.#records.values()].filter((record) => !record.ended);
   }
 
-  /** By id or unambiguous prefix. Throws E_NOT_FOUND. */
+  /** By id or unambiguous prefix, running ones before ended ones. Throws E_NOT_FOUND. */
   find(id: string): TransferRecord {
     const found = [...this.#records.values()].filter((record) => id !== "" && record.view.id.startsWith(id));
-    const [first, ...others] = found;
+    // Ids are the senders' choice: what runs is meant rather than what has ended.
+    const running = found.filter((record) => !record.ended);
+    const [first, ...others] = running.length > 0 ? running : found;
     if (first === undefined || others.length > 0) throw new LanxferError("E_NOT_FOUND", { kind: "transfer", name: id });
     return first;
   }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { Flusher } from "../../../src/transfer/flush.ts";
 import { clampTime, Part } from "../../../src/transfer/part.ts";
 import { PinnedDir } from "../../../src/transfer/pinned.ts";
 import { openFilesBelow } from "../../support/leaks.ts";
@@ -16,6 +17,8 @@ async function pinned(): Promise<{ root: string; dir: PinnedDir } & AsyncDisposa
   return { root, dir, [Symbol.asyncDispose]: () => dir.close() };
 }
 
+const flusher = new Flusher();
+
 describe("a part", () => {
   it("holds what was written, wherever and in whatever order", async () => {
     await using at = await pinned();
@@ -25,7 +28,7 @@ describe("a part", () => {
     for (const position of [200_000, 0, 100_000]) {
       part.write(bytes.subarray(position, position + 100_000), position, (written) => done.push(written));
     }
-    await part.finish(NOW);
+    await part.finish(NOW, flusher);
     expect(done).toEqual([100_000, 100_000, 100_000]);
     expect((await readFile(path.join(at.root, "part"))).equals(bytes)).toBe(true);
   });
@@ -35,7 +38,7 @@ describe("a part", () => {
     const part = await Part.create(at.dir, "part");
     expect((await stat(path.join(at.root, "part"))).mode & 0o7777).toBe(0o600);
     part.write(Buffer.from("x"), 0, () => {});
-    await part.finish({ mtime: 1_600_000_000_987, mode: 0o751 });
+    await part.finish({ mtime: 1_600_000_000_987, mode: 0o751 }, flusher);
     const { mode, mtimeMs } = await stat(path.join(at.root, "part"));
     expect(mode & 0o7777).toBe(0o751);
     expect(Math.floor(mtimeMs)).toBe(1_600_000_000_987);
@@ -50,14 +53,14 @@ describe("a part", () => {
   ])("of %s gets a time that file systems and tools can show", async (_, mtime, kept) => {
     await using at = await pinned();
     const part = await Part.create(at.dir, "part");
-    await part.finish({ mtime, mode: 0o600 });
+    await part.finish({ mtime, mode: 0o600 }, flusher);
     expect(Math.floor((await stat(path.join(at.root, "part"))).mtimeMs)).toBe(kept);
     expect(clampTime(mtime)).toBe(kept);
   });
 
   it("of nothing is an empty file", async () => {
     await using at = await pinned();
-    await (await Part.create(at.dir, "part")).finish(NOW);
+    await (await Part.create(at.dir, "part")).finish(NOW, flusher);
     expect((await stat(path.join(at.root, "part"))).size).toBe(0);
   });
 
@@ -68,7 +71,7 @@ describe("a part", () => {
     await symlink("target", path.join(at.root, "a (2).txt"));
     const part = await Part.create(at.dir, "a.txt");
     part.write(Buffer.from("new"), 0, () => {});
-    await part.finish(NOW);
+    await part.finish(NOW, flusher);
     expect(part.name).toBe("a (3).txt");
     expect(await readFile(path.join(at.root, "a.txt"), "utf8")).toBe("before");
     expect(await readdir(at.root)).not.toContain("target");
@@ -95,7 +98,7 @@ describe("a part", () => {
     await expect.poll(() => done).toEqual([0]);
     expect(() => part.write(Buffer.from("y"), 0, note)).toThrow(/EFBIG|EINVAL/);
     expect(done).toEqual([0, 0]);
-    await expect(part.finish(NOW)).rejects.toThrow(/EFBIG|EINVAL/);
+    await expect(part.finish(NOW, flusher)).rejects.toThrow(/EFBIG|EINVAL/);
     expect(openFilesBelow(path.join(at.root, "part"))).toEqual([]);
   });
 
@@ -110,7 +113,7 @@ describe("a part", () => {
       });
     });
     await written;
-    await part.finish(NOW);
+    await part.finish(NOW, flusher);
     expect((await readFile(path.join(at.root, "part"))).every((byte) => byte === 1)).toBe(true);
   });
 });

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rename, stat, symlink, writeFile } from "node
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { deviceIdFromHash, transferIdFrom } from "../../../src/core/ids.ts";
+import { Flusher } from "../../../src/transfer/flush.ts";
 import { openStaging, type Staging, storageError } from "../../../src/transfer/staging.ts";
 import { IncomingTree, type OpenFile } from "../../../src/transfer/tree.ts";
 import type { MessageOf } from "../../../src/transfer/wire.ts";
@@ -22,7 +23,13 @@ class Growing {
   private constructor(inbox: string, staging: Staging, umask: number) {
     this.inbox = inbox;
     this.#staging = staging;
-    this.tree = new IncomingTree(staging, umask, (...entry) => void this.saved.push(entry), storageError);
+    this.tree = new IncomingTree(
+      staging,
+      umask,
+      new Flusher(),
+      (...entry) => void this.saved.push(entry),
+      storageError,
+    );
   }
 
   static async open(umask = 0o022): Promise<Growing> {

@@ -132,7 +132,7 @@ async function peers(host) {
 async function show(host, args, input) {
   console.log(`\n${host.name}$ lanxferctl ${args.map((arg) => (/[^\w./-]/.test(arg) ? `"${arg}"` : arg)).join(" ")}`);
   const { stdout, stderr } = await ctl(host, args, input);
-  process.stdout.write(stdout + stderr);
+  process.stdout.write(stderr + stdout);
 }
 
 function ctl(host, args, input = "") {

@@ -37,7 +37,7 @@ function readArguments(argv: readonly string[]): Flags | undefined {
   try {
     const { values } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: false });
     if (values.help) process.stdout.write(HELP);
-    if (values.version) process.stdout.write(`${VERSION}\n`);
+    if (values.version) process.stdout.write(`lanxferd ${VERSION}\n`);
     if (values.help || values.version) return undefined;
     const { name, port, inbox, "log-level": level } = values;
     return {

@@ -42,7 +42,7 @@ describe("lanxferd", () => {
     expect(await home.fails({}, "--help")).toMatchObject({ code: 0, stderr: "" });
     expect(await home.fails({}, "--version")).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+      stdout: expect.stringMatching(/^lanxferd \d+\.\d+\.\d+\n$/),
     });
     await expect(stat(home.path("state"))).rejects.toMatchObject({ code: "ENOENT" });
   });

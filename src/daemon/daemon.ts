@@ -3,10 +3,8 @@
  * and takes them down in the reverse one.
  */
 
-import { mkdir, realpath, stat } from "node:fs/promises";
-import { dirname } from "node:path";
 import { createControlApi } from "../control/api.ts";
-import { LanxferError, systemCode, toLanxferError } from "../core/errors.ts";
+import { LanxferError, toLanxferError } from "../core/errors.ts";
 import { shortId } from "../core/ids.ts";
 import { VERSION } from "../core/version.ts";
 import type { PeerEvent } from "../discovery/types.ts";
@@ -18,6 +16,7 @@ import { ALPN_PAIR } from "../transfer/wire.ts";
 import { createHandlers } from "./control-handlers.ts";
 import { serveControl } from "./control-server.ts";
 import type { DaemonDeps } from "./deps.ts";
+import { prepareInbox } from "./host/inbox.ts";
 import { assemble, loadState, type Parts } from "./parts.ts";
 import { peerView } from "./views.ts";
 
@@ -143,31 +142,6 @@ async function drain({ clock, log }: DaemonDeps, { incoming, outgoing, pairing, 
   }
   const reason = new LanxferError("E_STOPPING", { peer: "this device" });
   await Promise.all([incoming.cancelAll(reason), outgoing.cancelAll(reason), pairing.close()]);
-}
-
-/**
- * The inbox has to be a directory when the daemon starts, or a link to one; the
- * result is its path without links. Only the default one is made with its
- * parents: a missing parent of another one may be a disk that is not mounted.
- */
-async function prepareInbox(path: string, isDefault: boolean): Promise<string> {
-  try {
-    if (!isDefault) await stat(dirname(path));
-    await mkdir(path, { recursive: true, mode: 0o700 });
-    if (!(await stat(path)).isDirectory())
-      throw new LanxferError("E_INBOX_LOCAL", { path, text: "it is not a directory" });
-    return await realpath(path);
-  } catch (error) {
-    if (error instanceof LanxferError) throw error;
-    const code = systemCode(error);
-    const text =
-      code === "ENOENT"
-        ? "the folder around it does not exist"
-        : code === "EEXIST"
-          ? "it is not a directory"
-          : (code ?? String(error));
-    throw new LanxferError("E_INBOX_LOCAL", { path, text }, { cause: error });
-  }
 }
 
 /** Runs every step, also after one has failed; then throws the first failure. */

@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { digestBlock } from "../../src/transfer/blocks.ts";
+import { DigestList, digestBlock } from "../../src/transfer/blocks.ts";
 import { BLOCK_SIZE } from "../../src/transfer/wire.ts";
 import { entryFrames, offerOf, Scene, type Sent, sendEntries } from "../support/mallory.ts";
 import { frameOf, type RawPeer } from "../support/raw-peer.ts";
@@ -239,14 +239,16 @@ describe("content that is not what was announced", () => {
       const offer = offerOf([{ path: ["a.bin"], content }]);
       const peer = await scene.mallory.accepted(scene.bert, offer);
       peer.send({ ...entry, path: ["a.bin"], size: content.length });
+      const digests = new DigestList();
       for (let i = 0; i < 3; i++) {
         const block = Buffer.from(content.subarray(i * BLOCK_SIZE, (i + 1) * BLOCK_SIZE));
         const digest = digestBlock(block);
+        digests.push(digest);
         const last = block.length - 1;
         if (i === bad) block[last] = (block[last] ?? 0) ^ 1;
         peer.sendBlock(0, block, digest);
       }
-      peer.send(end);
+      peer.send({ t: "end", index: 0, root: digests.root() }); // right for what was announced
       expect(await refused(peer)).toBe("E_INTEGRITY");
       const record = await scene.bert.ended(String(offer["id"]));
       expect(record).toMatchObject({ state: "failed", error: { code: "E_INTEGRITY", retryable: true } });

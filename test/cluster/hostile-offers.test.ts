@@ -66,6 +66,20 @@ describe("an offer that is not what comes", () => {
     arrived = Object.fromEntries(Object.entries(all).filter(([name]) => names.includes(name.split("/")[0] ?? "")));
   });
 
+  it("ends the transfer at the entry that is too much, before any of its content", async () => {
+    const large = await scene.mallory.accepted(scene.bert, offerOf([file], { bytes: 4 }));
+    large.send({ t: "entry", index: 0, path: ["a.txt"], type: "file", size: 5, mtime: 0 });
+    expect(await large.next("abort")).toMatchObject({ code: "E_LENGTH" });
+    const many = await scene.mallory.accepted(scene.bert, offerOf([{ path: ["d"] }]));
+    many.send({ t: "entry", index: 0, path: ["d"], type: "folder", size: 0, mtime: 0 });
+    many.send({ t: "entry", index: 1, path: ["d", "e"], type: "folder", size: 0, mtime: 0 });
+    expect(await many.next("abort")).toMatchObject({ code: "E_LENGTH" });
+    for (const peer of [large, many]) {
+      peer.end();
+      await peer.closed();
+    }
+  });
+
   it.each<[string, Record<string, unknown>]>([
     ["a list shorter than the count", { count: 2, entries: 2 }],
     ["no items", { items: [], count: 0, entries: 0 }],
@@ -99,7 +113,7 @@ describe("an offer that cannot be taken", () => {
   it("tells the sender what is missing", async () => {
     const outcome = await scene.mallory.deliver(scene.bert, [file], offerOf([file], { bytes: PB }));
     const { details } = outcome as { details: { needs: number; has: number } }; // checked next
-    expect(details.needs).toBe(PB);
+    expect(details.needs - PB).toBe(512); // what an entry costs besides its bytes
     expect(details.has).toBeGreaterThan(0);
     expect(details.has).toBeLessThan(PB);
   });

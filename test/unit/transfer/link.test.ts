@@ -303,8 +303,10 @@ describe("the end of a link", () => {
     peer.pause();
     for (let i = 0; i < 32; i++) peer.sendBlock(i, randomBytes(BLOCK_SIZE));
     await settle();
+    const { allocated } = ends;
     const refused = link.refuse(new LanxferError("E_NO_SPACE", { needs: 10, has: 1 }));
     await settle();
+    expect(ends.allocated).toBe(allocated); // what still comes is thrown away
     peer.resume();
     expect(await peer.next("abort")).toEqual({ t: "abort", code: "E_NO_SPACE", details: { needs: 10, has: 1 } });
     await refused;

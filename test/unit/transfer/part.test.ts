@@ -102,6 +102,14 @@ describe("a part", () => {
     expect(openFilesBelow(path.join(at.root, "part"))).toEqual([]);
   });
 
+  it("whose last write fails while it is being finished is not finished", async () => {
+    await using at = await pinned();
+    const part = await Part.create(at.dir, "part");
+    part.write(Buffer.alloc(1 << 20), 0, () => {});
+    part.write(Buffer.from("x"), Number.MAX_SAFE_INTEGER - 1, () => {});
+    await expect(part.finish(NOW, flusher)).rejects.toThrow(/EFBIG|EINVAL/);
+  });
+
   it("keeps the data of each write until that write is done", async () => {
     await using at = await pinned();
     const part = await Part.create(at.dir, "part");

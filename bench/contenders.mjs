@@ -82,6 +82,6 @@ export const contenders = [
   overSsh("rsync -e ssh", "rsync", rsync([])),
   overSsh("rsync -e ssh aes128-gcm", "rsync", rsync([], ...GCM)),
   overSsh("rsync --fsync -e ssh", "rsync", rsync(["--fsync"]), { flushes: "files", lacks: lacksFsync }),
-  overSsh("tar | ssh tar", "tar", tar),
+  overSsh("tar over ssh", "tar", tar),
   { name: "bare TLS pipe", flushes: "nothing", takes: ["file"], lacks: async () => undefined, open: openPipe },
 ];

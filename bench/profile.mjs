@@ -1,13 +1,19 @@
 // Where a program's time went: `node bench/profile.mjs FILE.cpuprofile...` lists
 // the functions of profiles of V8 by the share of the samples they were on top of.
+// Only the main thread is in them, by the clock on the wall. What native code does
+// before it calls JavaScript (a socket that reads and deciphers) counts as idle.
 
 import { readFile } from "node:fs/promises";
 
 const SHOWN = 25;
 
+const isOurs = (url) => url.startsWith("file:");
+
 for (const file of process.argv.slice(2)) {
   const { nodes, samples, timeDeltas } = JSON.parse(await readFile(file, "utf8"));
-  const places = new Map(nodes.map(({ id, callFrame }) => [id, place(callFrame)]));
+  const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
+  const callers = new Map(nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id])));
+  const places = new Map(nodes.map(({ id }) => [id, place(id, frames, callers)]));
   /** @type {Map<string, number>} microseconds */
   const own = new Map();
   for (const [n, id] of samples.entries()) own.set(places.get(id), (own.get(places.get(id)) ?? 0) + timeDeltas[n]);
@@ -20,9 +26,15 @@ for (const file of process.argv.slice(2)) {
   }
 }
 
-function place({ functionName, url, lineNumber }) {
-  const where = url.replace(/^.*\/(dist|node_modules)\//, "");
-  return `${functionName || "(anonymous)"}${where === "" ? "" : `  ${where}:${lineNumber + 1}`}`;
+/** Native code and Node's own functions say little without the first caller outside of Node. */
+function place(id, frames, callers) {
+  const { functionName, url, lineNumber } = frames.get(id);
+  const name = functionName || "(anonymous)";
+  if (isOurs(url)) return `${name}  ${url.replace(/^.*\/(dist|node_modules)\//, "")}:${lineNumber + 1}`;
+  for (let caller = callers.get(id); caller !== undefined; caller = callers.get(caller)) {
+    if (isOurs(frames.get(caller).url)) return `${name}  for ${place(caller, frames, callers)}`;
+  }
+  return name;
 }
 
 function seconds(microseconds) {

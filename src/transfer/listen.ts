@@ -29,6 +29,13 @@ export interface Listener {
   close(): Promise<void>;
 }
 
+/**
+ * Connections that have proved no key yet. When there are more, the oldest goes:
+ * an honest handshake takes milliseconds, so a crowd of silent strangers loses
+ * its places to whoever comes and speaks.
+ */
+const MAX_UNPROVEN = 128;
+
 const PROTOCOLS = [ALPN_TRANSFER, ALPN_PAIR];
 
 /**
@@ -37,6 +44,7 @@ const PROTOCOLS = [ALPN_TRANSFER, ALPN_PAIR];
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
   const open = new Set<Socket>();
+  const unproven = new Map<string, Socket>(); // in the order in which they came
   const server = createServer({
     ...tlsOptions(options.credentials, options.aes),
     requestCert: true,
@@ -44,10 +52,21 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     handshakeTimeout: OPENING_MS,
   });
   server.on("connection", (socket) => {
+    const key = endsOf(socket);
     open.add(socket);
-    socket.once("close", () => open.delete(socket));
+    unproven.set(key, socket);
+    socket.once("close", () => {
+      open.delete(socket);
+      if (unproven.get(key) === socket) unproven.delete(key);
+    });
+    if (unproven.size <= MAX_UNPROVEN) return;
+    const [oldestKey, oldest] = unproven.entries().next().value ?? [key, socket];
+    unproven.delete(oldestKey);
+    options.onRefused("crowded out", oldest.remoteAddress ?? "unknown");
+    oldest.destroy();
   });
   server.on("secureConnection", (socket: TLSSocket) => {
+    unproven.delete(endsOf(socket));
     socket.on("error", () => {}); // until a Link takes over; a reset before that concerns nobody
     try {
       const link = new Link(socket, prove(socket, PROTOCOLS), options);
@@ -92,4 +111,9 @@ export async function listen(options: ListenOptions): Promise<Listener> {
         for (const socket of open) socket.destroy();
       }),
   };
+}
+
+/** A TLS socket and the TCP socket below it are different objects with the same ends. */
+function endsOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress}`;
 }

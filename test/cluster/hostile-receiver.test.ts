@@ -110,12 +110,12 @@ describe("a receiver that lies about what it saved", () => {
 
   it("cannot claim more than was offered, nor less than nothing", async () => {
     const sending = await sent();
-    for (const bytes of [Number.MAX_SAFE_INTEGER, 6, 3]) sending.peer.send({ t: "progress", bytes });
+    sending.peer.send({ t: "progress", bytes: Number.MAX_SAFE_INTEGER });
     const moved = await eventually("progress", async () => {
       const { transfers } = await scene.bert.client.call("get", "/v1/transfers", { query: {} });
       return transfers.find(({ id, moved }) => id === sending.id && moved > 0)?.moved;
     });
-    expect(moved).toBeLessThanOrEqual(5);
+    expect(moved).toBe(5);
     sending.peer.send({ t: "progress", bytes: -1 });
     expect(await ended(sending)).toMatchObject(failed("E_PROTO"));
   });

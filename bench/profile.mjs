@@ -1,7 +1,7 @@
 // Where a program's time went: `node bench/profile.mjs FILE.cpuprofile...` lists
 // the functions of profiles of V8 by the share of the samples they were on top of.
 // Only the main thread is in them, by the clock on the wall. What native code does
-// before it calls JavaScript (a socket that reads and deciphers) counts as idle.
+// before it calls JavaScript (a socket that reads and deciphers) seems to count as idle.
 
 import { readFile } from "node:fs/promises";
 

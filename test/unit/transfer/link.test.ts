@@ -101,6 +101,14 @@ function blockOf(content: Uint8Array): [digest: Buffer, frame: Buffer] {
   return [digestBlock(content), frame];
 }
 
+/** Resolves when the link of `ends` holds what it may and has stopped reading. */
+async function full(ends: Ends): Promise<void> {
+  for (let before = -1; before < 2 * MiB || before !== ends.allocated; ) {
+    before = ends.allocated;
+    await settle();
+  }
+}
+
 /** Lets everything that can happen without further input happen. */
 const settle = () => new Promise((resolve) => setTimeout(resolve, 100));
 
@@ -274,7 +282,7 @@ describe("silence", () => {
     const [link, peer] = await ends.raw();
     const frames = link.frames();
     for (let i = 0; i < 16; i++) peer.sendBlock(i, randomBytes(BLOCK_SIZE));
-    await settle();
+    await full(ends);
     ends.clock.skip(300_000); // a disk that takes five minutes
     await settle();
     for (let i = 0; i < 16; i++) expect((await frames.next()).value).toMatchObject({ entry: i });

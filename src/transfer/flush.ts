@@ -1,11 +1,10 @@
 /**
- * Makes what was written durable. A few files are flushed one by one, fsync(2)
- * each. Where many wait, one flush of the whole file system, syncfs(2), serves
- * them all: it costs about as much as a handful of fsyncs.
+ * Makes what was written durable: an fsync(2) for each file, which alone tells
+ * whether its data was lost. Where many wait, one flush of the whole file
+ * system, syncfs(2), goes before, so that their fsyncs find little left to do.
  *
- * Node has no syncfs; `sync -f` of coreutils has. Since Linux 5.8 it reports
- * write errors. If it fails or is not there, each file is flushed by itself,
- * and whose data was lost is told by its own fsync.
+ * Node has no syncfs; `sync -f` of coreutils has. What it says of errors is not
+ * relied on: another program may have been told of ours.
  */
 
 import { spawn } from "node:child_process";
@@ -20,8 +19,8 @@ const OPEN = 256;
 /** Absolute, because what a PATH finds is not to be trusted with durability. */
 const SYNC = "/bin/sync";
 
-/** Flushes the file system that an open file is on. Resolves to whether that worked. Never rejects. */
-export type FlushFileSystem = (handle: FileHandle) => Promise<boolean>;
+/** Flushes the file system that an open file is on, if that can be done here. Never rejects. */
+export type FlushFileSystem = (handle: FileHandle) => Promise<void>;
 
 export class Flusher {
   /** To be taken by each file that is going to be flushed, and given back when it is closed. */
@@ -54,9 +53,9 @@ export class Flusher {
       const group = this.#waiting;
       this.#waiting = [];
       const first = group.length >= GROUP ? group[0] : undefined;
-      const flushed = first !== undefined && (await this.#flushFileSystem(first.handle));
+      if (first !== undefined) await this.#flushFileSystem(first.handle);
       const flushing = group.map(({ handle, done }) => {
-        const flush = flushed ? Promise.resolve() : handle.sync();
+        const flush = handle.sync();
         done(flush);
         return flush;
       });
@@ -67,11 +66,11 @@ export class Flusher {
 }
 
 /** `sync -f` on the open file itself: its path may lead elsewhere by now. */
-function syncFileSystem(handle: FileHandle): Promise<boolean> {
-  if (platform() !== "linux") return Promise.resolve(false);
+function syncFileSystem(handle: FileHandle): Promise<void> {
+  if (platform() !== "linux") return Promise.resolve();
   return new Promise((resolve) => {
     const child = spawn(SYNC, ["-f", "/proc/self/fd/3"], { stdio: ["ignore", "ignore", "ignore", handle.fd], env: {} });
-    child.once("error", () => resolve(false));
-    child.once("exit", (code) => resolve(code === 0));
+    child.once("error", () => resolve());
+    child.once("exit", () => resolve());
   });
 }

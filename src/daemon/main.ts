@@ -3,6 +3,7 @@
 
 import { parseArgs } from "node:util";
 import { ERRORS, LanxferError, toLanxferError } from "../core/errors.ts";
+import { DEFAULT_PORT } from "../core/places.ts";
 import { VERSION } from "../core/version.ts";
 import { createDaemon, type Daemon } from "./daemon.ts";
 import { realDeps } from "./deps.ts";
@@ -14,7 +15,7 @@ Receives files from paired devices and sends to them. Runs in the foreground;
 lanxferctl talks to it.
 
   --name NAME        how this device is called on the network
-  --port PORT        TCP port to listen on (25726)
+  --port PORT        TCP port to listen on (${DEFAULT_PORT})
   --inbox FOLDER     where received files appear (~/LanInbox)
   --log-level LEVEL  trace, debug, info, warn, error or silent
   --version          show the version

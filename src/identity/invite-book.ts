@@ -4,11 +4,12 @@
  */
 
 import { createSecretKey, type KeyObject } from "node:crypto";
+import type { HostPort } from "../core/address.ts";
 import { invariant } from "../core/assert.ts";
 import type { Clock } from "../core/clock.ts";
 import { LanxferError } from "../core/errors.ts";
 import type { DeviceId } from "../core/ids.ts";
-import { encodeInvite, type InviteAddress, SECRET_BYTES } from "./invite.ts";
+import { encodeInvite, SECRET_BYTES } from "./invite.ts";
 
 const MINUTE = 60_000;
 const DEFAULT_TTL = 10 * MINUTE; // long enough to walk over to the other machine
@@ -25,7 +26,7 @@ export interface IssueRequest {
   readonly self: DeviceId;
   /** Milliseconds, at most 24 h. @default 10 minutes */
   readonly ttlMs?: number | undefined;
-  readonly address?: InviteAddress | undefined;
+  readonly address?: HostPort | undefined;
 }
 
 export interface InviteBook {

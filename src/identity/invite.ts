@@ -11,6 +11,7 @@
 
 import { createSecretKey, type KeyObject } from "node:crypto";
 import { crc32 } from "node:zlib";
+import type { HostPort } from "../core/address.ts";
 import { LanxferError } from "../core/errors.ts";
 import { base32Decode, base32Encode, type DeviceId, deviceIdBytes, deviceIdFromHash } from "../core/ids.ts";
 
@@ -30,12 +31,6 @@ const MAX_TEXT = 1024;
 // Host name, IPv4 address, or IPv6 address in brackets, perhaps with a zone.
 const ADDRESS = /^(?:\[([0-9a-f:.]*:[0-9a-f:.]*(?:%[\w.-]+)?)\]|([\w.-]+)):([1-9]\d{0,4})$/i;
 
-/** Where the inviter can be found, for networks without multicast. */
-export interface InviteAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
 export interface Invite {
   /** The device that made it: the only one to which it may be shown. */
   readonly id: DeviceId;
@@ -43,7 +38,8 @@ export interface Invite {
   readonly secret: KeyObject;
   /** Milliseconds since 1970, whole seconds, by the inviter's clock, which alone decides. */
   readonly expiresAt: number;
-  readonly address: InviteAddress | undefined;
+  /** Where the inviter can be found, for networks without multicast. */
+  readonly address: HostPort | undefined;
 }
 
 /** The text of an invite. Throws E_USAGE for an address that is none. */
@@ -91,7 +87,7 @@ function decode(text: string): Invite | undefined {
   };
 }
 
-function formatAddress({ host, port }: InviteAddress): string {
+function formatAddress({ host, port }: HostPort): string {
   const text = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   if (text.length > MAX_ADDRESS_BYTES || parseAddress(text) === undefined) {
     throw new LanxferError("E_USAGE", { text: `an invite cannot carry the address "${text}"` });
@@ -99,7 +95,7 @@ function formatAddress({ host, port }: InviteAddress): string {
   return text;
 }
 
-function parseAddress(text: string): InviteAddress | undefined {
+function parseAddress(text: string): HostPort | undefined {
   const [, v6, name, digits] = ADDRESS.exec(text) ?? [];
   const host = v6 ?? name;
   const port = Number(digits);

@@ -1,6 +1,7 @@
 /** The settings: their names, meanings, bounds and defaults. Where they are kept is config.ts. */
 
 import { z } from "zod";
+import { DEFAULT_PORT } from "../../core/places.ts";
 import { LOG_LEVELS } from "./log.ts";
 
 const deviceName = z
@@ -69,7 +70,7 @@ export function isSettingName(name: string): name is SettingName {
 export function defaultSettings(home: string, hostname: string): Settings {
   return {
     name: defaultName(hostname),
-    port: 25_726,
+    port: DEFAULT_PORT,
     inbox: `${home}/LanInbox`,
     "interfaces.include": [],
     "interfaces.exclude": [],

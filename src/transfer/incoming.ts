@@ -10,7 +10,7 @@ import { DigestList, digestBlock } from "./blocks.ts";
 import type { Flusher } from "./flush.ts";
 import { type Staging, storageError } from "./staging.ts";
 import { IncomingTree, type OpenFile } from "./tree.ts";
-import { BLOCK_SIZE, type Frame, MAX_SAVED_BATCH, type MessageOf } from "./wire.ts";
+import { BLOCK_SIZE, type Frame, MAX_BATCH, type MessageOf } from "./wire.ts";
 
 /** A batch of `saved` stays well below the largest message (bytes of JSON). */
 const SAVED_BYTES = 32 * 1024;
@@ -168,7 +168,7 @@ export class IncomingTransfer {
     for (let items: SavedItem[] = [], bytes = 0; this.#saved.length > 0 || items.length > 0; ) {
       const item = this.#saved[0];
       const size = item === undefined ? 0 : Buffer.byteLength(JSON.stringify(item));
-      if (item === undefined || items.length === MAX_SAVED_BATCH || bytes + size > SAVED_BYTES) {
+      if (item === undefined || items.length === MAX_BATCH || bytes + size > SAVED_BYTES) {
         reports.push({ t: "saved", items });
         items = [];
         bytes = 0;

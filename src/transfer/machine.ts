@@ -13,6 +13,7 @@ export type Phase =
   | "ready" // between transfers
   | "offered"
   | "asked" // a person has been asked
+  | "landed" // all of it had landed before
   | "sending" // accepted; between two entries
   | "content" // inside a file
   | "finishing" // all is sent; being flushed and published
@@ -26,6 +27,8 @@ export type Input =
   | "accept"
   | "ask"
   | "decline"
+  | "have"
+  | "landed"
   | "entry-file"
   | "entry-folder"
   | "block"
@@ -43,6 +46,7 @@ const FROM_SENDER: Readonly<Record<Phase, Row>> = {
   ready: { offer: "offered", heartbeat: "ready", abort: "closed" },
   offered: { heartbeat: "offered", abort: "closed" },
   asked: { heartbeat: "asked", abort: "closed" },
+  landed: { heartbeat: "landed", abort: "closed" },
   sending: {
     "entry-file": "content",
     "entry-folder": "sending",
@@ -59,8 +63,17 @@ const FROM_RECEIVER: Readonly<Record<Phase, Row>> = {
   // A stranger is turned away without a hello.
   opening: { hello: "ready", abort: "closed" },
   ready: { heartbeat: "ready", abort: "closed" },
-  offered: { accept: "sending", ask: "asked", decline: "ready", heartbeat: "offered", abort: "closed" },
-  asked: { accept: "sending", decline: "ready", heartbeat: "asked", abort: "closed" },
+  offered: {
+    accept: "sending",
+    ask: "asked",
+    decline: "ready",
+    have: "offered",
+    landed: "landed",
+    heartbeat: "offered",
+    abort: "closed",
+  },
+  asked: { accept: "sending", decline: "ready", have: "asked", heartbeat: "asked", abort: "closed" },
+  landed: { landed: "landed", complete: "ready", heartbeat: "landed", abort: "closed" },
   sending: { saved: "sending", progress: "sending", heartbeat: "sending", abort: "closed" },
   content: { saved: "content", progress: "content", heartbeat: "content", abort: "closed" },
   finishing: {

@@ -31,7 +31,13 @@ export const MAX_PAIR_MESSAGES = 8;
 export const MAX_DEPTH = 128;
 export const MAX_PATH_BYTES = 3072;
 export const MAX_LISTED_ITEMS = 64;
-export const MAX_SAVED_BATCH = 256;
+/** Items of one `saved`, `have` or `landed`. */
+export const MAX_BATCH = 256;
+/** Bytes of JSON that a batch is filled to: well below the largest message, whatever its last item is. */
+export const BATCH_BYTES = 32 * 1024;
+
+/** PROTOCOL 10: the extensions that this implementation understands. */
+export const RESUME = "resume";
 
 /** PROTOCOL 4.5: a side that has sent nothing for this long sends a heartbeat (milliseconds). */
 export const HEARTBEAT_MS = 10_000;
@@ -55,6 +61,15 @@ const component = z.string().refine((name) => name.isWellFormed(), "not well-for
 const nameOf = (bytes: number) =>
   component.min(1).refine((name) => Buffer.byteLength(name) <= bytes, `longer than ${bytes} bytes`);
 const itemType = z.enum(["file", "folder"]);
+const path = z.array(component).min(1).max(MAX_DEPTH);
+/** Milliseconds since 1970. */
+const mtime = z.number().int().min(Number.MIN_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER);
+/** A number of whole blocks; of a finished file, all of them. */
+const blocks = z
+  .number()
+  .int()
+  .min(0)
+  .max(Number.MAX_SAFE_INTEGER / BLOCK_SIZE);
 
 /** PROTOCOL 4: every message. Unknown fields are ignored, anything else that does not fit is refused. */
 export const message = z.discriminatedUnion("t", [
@@ -86,16 +101,46 @@ export const message = z.discriminatedUnion("t", [
   z.object({ t: z.literal("accept") }),
   z.object({ t: z.literal("ask") }),
   z.object({ t: z.literal("decline"), code: errorCode, details: errorDetails }),
+  /** PROTOCOL 4.9: what an earlier attempt at this transfer left at the receiver. */
+  z.object({
+    t: z.literal("have"),
+    items: z
+      .array(
+        z.object({
+          path,
+          type: itemType,
+          size,
+          mtime,
+          executable: z.boolean().optional(),
+          blocks,
+          /** Over the digests of these blocks; left out for a folder. */
+          root: digestHex.optional(),
+          /** Set when it is a top-level item that has this final name already. */
+          as: nameOf(255).optional(),
+        }),
+      )
+      .min(1)
+      .max(MAX_BATCH),
+  }),
+  /** PROTOCOL 4.9: the whole transfer landed earlier; `complete` follows. */
+  z.object({
+    t: z.literal("landed"),
+    items: z
+      .array(z.object({ item: size, as: nameOf(255) }))
+      .min(1)
+      .max(MAX_BATCH),
+  }),
   z.object({
     t: z.literal("entry"),
     index,
-    path: z.array(component).min(1).max(MAX_DEPTH),
+    path,
     type: itemType,
     /** Bytes; 0 for a folder. */
     size,
-    /** Milliseconds since 1970. */
-    mtime: z.number().int().min(Number.MIN_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER),
+    mtime,
     executable: z.boolean().optional(),
+    /** Takes up what the receiver said it has of this entry: so many blocks are not sent again. */
+    held: blocks.optional(),
   }),
   z.object({ t: z.literal("end"), index, root: digestHex }),
   z.object({ t: z.literal("done") }),
@@ -104,7 +149,7 @@ export const message = z.discriminatedUnion("t", [
     items: z
       .array(z.object({ index, root: digestHex.optional(), as: nameOf(255).optional() }))
       .min(1)
-      .max(MAX_SAVED_BATCH),
+      .max(MAX_BATCH),
   }),
   z.object({ t: z.literal("progress"), bytes: size }),
   z.object({ t: z.literal("complete") }),

@@ -5,39 +5,53 @@ import { message } from "../../../src/transfer/wire.ts";
 
 // PROTOCOL 4.6, written out once more and from the other side: a row for each
 // input, a column for each phase. A dot is "closes the connection".
-const COLUMNS = ["opening", "ready", "offered", "asked", "sending", "content", "finishing", "closed"] as const;
+const COLUMNS = [
+  "opening",
+  "ready",
+  "offered",
+  "asked",
+  "landed",
+  "sending",
+  "content",
+  "finishing",
+  "closed",
+] as const;
 const SENDER = `
-  hello        ready   .       .       .       .       .       .         .
-  heartbeat    .       ready   offered asked   sending content finishing .
-  offer        .       offered .       .       .       .       .         .
-  accept       .       .       .       .       .       .       .         .
-  ask          .       .       .       .       .       .       .         .
-  decline      .       .       .       .       .       .       .         .
-  entry-file   .       .       .       .       content .       .         .
-  entry-folder .       .       .       .       sending .       .         .
-  block        .       .       .       .       .       content .         .
-  end          .       .       .       .       .       sending .         .
-  done         .       .       .       .       finishing .     .         .
-  saved        .       .       .       .       .       .       .         .
-  progress     .       .       .       .       .       .       .         .
-  complete     .       .       .       .       .       .       .         .
-  abort        closed  closed  closed  closed  closed  closed  closed    .`;
+  hello        ready   .       .       .       .       .       .       .         .
+  heartbeat    .       ready   offered asked   landed  sending content finishing .
+  offer        .       offered .       .       .       .       .       .         .
+  accept       .       .       .       .       .       .       .       .         .
+  ask          .       .       .       .       .       .       .       .         .
+  decline      .       .       .       .       .       .       .       .         .
+  have         .       .       .       .       .       .       .       .         .
+  landed       .       .       .       .       .       .       .       .         .
+  entry-file   .       .       .       .       .       content .       .         .
+  entry-folder .       .       .       .       .       sending .       .         .
+  block        .       .       .       .       .       .       content .         .
+  end          .       .       .       .       .       .       sending .         .
+  done         .       .       .       .       .       finishing .       .         .
+  saved        .       .       .       .       .       .       .       .         .
+  progress     .       .       .       .       .       .       .       .         .
+  complete     .       .       .       .       .       .       .       .         .
+  abort        closed  closed  closed  closed  closed  closed  closed  closed    .`;
 const RECEIVER = `
-  hello        ready   .       .       .       .       .       .         .
-  heartbeat    .       ready   offered asked   sending content finishing .
-  offer        .       .       .       .       .       .       .         .
-  accept       .       .       sending sending .       .       .         .
-  ask          .       .       asked   .       .       .       .         .
-  decline      .       .       ready   ready   .       .       .         .
-  entry-file   .       .       .       .       .       .       .         .
-  entry-folder .       .       .       .       .       .       .         .
-  block        .       .       .       .       .       .       .         .
-  end          .       .       .       .       .       .       .         .
-  done         .       .       .       .       .       .       .         .
-  saved        .       .       .       .       sending content finishing .
-  progress     .       .       .       .       sending content finishing .
-  complete     .       .       .       .       .       .       ready     .
-  abort        closed  closed  closed  closed  closed  closed  closed    .`;
+  hello        ready   .       .       .       .       .       .       .         .
+  heartbeat    .       ready   offered asked   landed  sending content finishing .
+  offer        .       .       .       .       .       .       .       .         .
+  accept       .       .       sending sending .       .       .       .         .
+  ask          .       .       asked   .       .       .       .       .         .
+  decline      .       .       ready   ready   .       .       .       .         .
+  have         .       .       offered asked   .       .       .       .         .
+  landed       .       .       landed  .       landed  .       .       .         .
+  entry-file   .       .       .       .       .       .       .       .         .
+  entry-folder .       .       .       .       .       .       .       .         .
+  block        .       .       .       .       .       .       .       .         .
+  end          .       .       .       .       .       .       .       .         .
+  done         .       .       .       .       .       .       .       .         .
+  saved        .       .       .       .       .       sending content finishing .
+  progress     .       .       .       .       .       sending content finishing .
+  complete     .       .       .       .       ready   .       .       ready     .
+  abort        closed  closed  closed  closed  closed  closed  closed  closed    .`;
 
 interface Case {
   readonly from: Role;
@@ -73,6 +87,11 @@ const WAY: Readonly<Record<Phase, readonly (readonly [Role, Input])[]>> = {
     ["sender", "offer"],
     ["receiver", "ask"],
   ],
+  landed: [
+    ["sender", "hello"],
+    ["sender", "offer"],
+    ["receiver", "landed"],
+  ],
   sending: [
     ["sender", "hello"],
     ["sender", "offer"],
@@ -102,7 +121,7 @@ function conversationAt(phase: Phase): Conversation {
 
 describe("the order of a conversation", () => {
   it("is decided for every input of both roles in every phase", () => {
-    expect(ALL).toHaveLength(2 * 15 * 8);
+    expect(ALL).toHaveLength(2 * 17 * 9);
     const words = new Set(message.options.map((option) => option.shape.t.value));
     const known = new Set(ALL.map(({ input }) => input.replace(/^entry-.*/, "entry")));
     known.delete("block"); // a frame of its own

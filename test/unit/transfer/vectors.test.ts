@@ -138,7 +138,7 @@ describe("docs/PROTOCOL.md", () => {
       "block",
     ];
     const phases = tableAfter("a block frame is one, too.").map(([phase]) => phase as Phase); // checked by what follows
-    expect(phases).toHaveLength(8);
+    expect(phases).toHaveLength(9);
     const documented = tableAfter(heading).map(([phase, cell = ""]) => {
       const steps = [...cell.matchAll(/`([\w-]+)` → (\w+)/g)].map(([, input, after]) => [input, after]);
       return [phase, Object.fromEntries(steps)];
@@ -176,7 +176,8 @@ describe("docs/PROTOCOL.md", () => {
       "path with separators": `${number(wire.MAX_PATH_BYTES)} bytes`,
       component: `${number(MAX_WIRE_NAME_BYTES)} bytes`,
       "listed items of an offer": number(wire.MAX_LISTED_ITEMS),
-      "items of one `saved`": number(wire.MAX_SAVED_BATCH),
+      "items of one `saved`, `have` or `landed`": number(wire.MAX_BATCH),
+      "items of all `have` of an offer": "the `entries` of the offer",
       // The next ones are numbers in schemas; frames.json has messages at and above them.
       "name of a device": "63 bytes",
       "`as`": "255 bytes",

@@ -10,10 +10,7 @@ import { DigestList, digestBlock } from "./blocks.ts";
 import type { Flusher } from "./flush.ts";
 import { type Staging, storageError } from "./staging.ts";
 import { IncomingTree, type OpenFile } from "./tree.ts";
-import { BLOCK_SIZE, type Frame, MAX_BATCH, type MessageOf } from "./wire.ts";
-
-/** A batch of `saved` stays well below the largest message (bytes of JSON). */
-const SAVED_BYTES = 32 * 1024;
+import { BLOCK_SIZE, batches, type Frame, type MessageOf } from "./wire.ts";
 
 export type Offer = MessageOf<"offer">;
 type SavedItem = MessageOf<"saved">["items"][number];
@@ -165,19 +162,8 @@ export class IncomingTransfer {
       reports.push({ t: "progress", bytes: this.#moved });
       this.#report({ type: "moved", bytes: this.#moved });
     }
-    for (let items: SavedItem[] = [], bytes = 0; this.#saved.length > 0 || items.length > 0; ) {
-      const item = this.#saved[0];
-      const size = item === undefined ? 0 : Buffer.byteLength(JSON.stringify(item));
-      if (item === undefined || items.length === MAX_BATCH || bytes + size > SAVED_BYTES) {
-        reports.push({ t: "saved", items });
-        items = [];
-        bytes = 0;
-      } else {
-        this.#saved.shift();
-        items.push(item);
-        bytes += size;
-      }
-    }
+    for (const items of batches(this.#saved)) reports.push({ t: "saved", items });
+    this.#saved = [];
     return reports;
   }
 

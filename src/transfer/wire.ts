@@ -194,6 +194,23 @@ export function writeBlockPrefix(frame: Buffer, entry: number, digest: Uint8Arra
   frame.set(digest, HEADER + 4);
 }
 
+/** Cuts a list into pieces that fit one `saved`, `have` or `landed` each. */
+export function* batches<T extends object>(items: Iterable<T>): Generator<T[], void> {
+  let batch: T[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    const size = Buffer.byteLength(JSON.stringify(item));
+    if (batch.length === MAX_BATCH || (batch.length > 0 && bytes + size > BATCH_BYTES)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(item);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
+}
+
 export interface DecoderOptions {
   readonly maxControl: number;
   /** Where block frames are not part of the protocol, they are refused. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { DigestList, digestBlock } from "../../../src/transfer/blocks.ts";
+import { blocksOf, bytesIn, DigestList, digestBlock } from "../../../src/transfer/blocks.ts";
 import vectors from "../../vectors/frames.json" with { type: "json" };
 
 describe("block digests", () => {
@@ -47,5 +47,26 @@ describe("block digests", () => {
     const root = digests.root();
     digest.fill(2);
     expect(digests.root()).toBe(root);
+  });
+
+  it("give back a part of the list, take it in again, and have the root of its beginning", () => {
+    const list = Array.from({ length: 100 }, (_, i) => createHash("sha256").update(String(i)).digest());
+    const digests = new DigestList();
+    for (const digest of list) digests.push(digest);
+    expect(Buffer.from(digests.slice(0)).equals(Buffer.concat(list))).toBe(true);
+    expect(Buffer.from(digests.slice(70, 90)).equals(Buffer.concat(list.slice(70, 90)))).toBe(true);
+    const again = new DigestList();
+    again.append(digests.slice(0, 70));
+    again.append(digests.slice(70));
+    expect(again.count).toBe(100);
+    expect(again.root()).toBe(digests.root());
+    expect(digests.root(70)).toBe(digestBlock(Buffer.concat(list.slice(0, 70))).toString("hex"));
+    expect(digests.root(0)).toBe(new DigestList().root());
+  });
+
+  it("are as many as the size says, and hold as many bytes", () => {
+    const MiB = 1_048_576;
+    expect([0, 1, MiB, MiB + 1, 5 * 2 ** 32].map(blocksOf)).toEqual([0, 1, 1, 2, 20_480]);
+    expect([bytesIn(0, 5), bytesIn(1, 5), bytesIn(1, MiB + 5), bytesIn(2, MiB + 5)]).toEqual([0, 5, MiB, MiB + 5]);
   });
 });

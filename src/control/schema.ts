@@ -69,6 +69,7 @@ export const transferState = z.enum([
   "asking", // the receiver's user has not answered yet
   "running",
   "finishing", // all bytes are there; being flushed and published
+  "waiting", // interrupted; goes on by itself
   "done",
   "failed",
   "cancelled",
@@ -96,6 +97,10 @@ export const transferView = z.object({
   bytes: z.number().int(),
   /** Bytes that the receiver has verified and written. */
   moved: z.number().int(),
+  /** Bytes that an earlier attempt had moved and this one does not have to; 0 when nothing was taken up. */
+  resumed: z.number().int(),
+  /** What interrupted it, while it is waiting. */
+  waitingFor: errorView.nullable(),
   /** Inner names that the receiver had to change. At most 100 are listed. */
   renamed: z.array(z.object({ path: z.string(), as: z.string() })),
   /** Sources that were not sent: symbolic links, sockets and the like. At most 100 are listed. */
@@ -104,6 +109,8 @@ export const transferView = z.object({
   startedAt: z.string(),
   endedAt: z.string().nullable(),
   error: errorView.nullable(),
+  /** It failed, and `retry` can start it again from what the receiver has. */
+  canRetry: z.boolean(),
 });
 export type TransferView = z.infer<typeof transferView>;
 

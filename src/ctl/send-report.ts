@@ -94,6 +94,7 @@ export class SendReport {
       case "asking":
       case "running":
       case "finishing":
+      case "waiting":
         this.#ui.notice(`interrupted before lanxferd confirmed that ${whatAndWho(transfer)} was cancelled`);
         return ERRORS.E_CANCELLED.exit;
       default:

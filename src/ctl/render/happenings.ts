@@ -91,6 +91,7 @@ function ending(transfer: TransferView): string[] | undefined {
     case "asking":
     case "running":
     case "finishing":
+    case "waiting":
       return undefined;
     default:
       return assertNever(state);

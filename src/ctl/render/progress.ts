@@ -92,6 +92,8 @@ export function statusLine(progress: Progress, at: number, columns: number, meas
       return barLine(progress, at, columns, measure);
     case "finishing":
       return clip(`${what(transfer.items)} 100%, ${peer} is writing it to disk`, columns, measure);
+    case "waiting":
+      return clip(`waiting for ${peer}: ${safe(transfer.waitingFor?.message ?? "trying again")}`, columns, measure);
     case "done":
     case "failed":
     case "cancelled":

@@ -50,8 +50,9 @@ export class Transfers {
     return [...this.#records.values()].filter((record) => all || !record.ended).map((record) => record.view);
   }
 
+  /** Those that something is done for now: not ended, and not waiting to go on. */
   running(): TransferRecord[] {
-    return [...this.#records.values()].filter((record) => !record.ended);
+    return [...this.#records.values()].filter((record) => !record.ended && !record.waiting);
   }
 
   /** By id or unambiguous prefix, running ones before ended ones. Throws E_NOT_FOUND. */
@@ -100,12 +101,15 @@ export class TransferRecord {
     this.#rest = {
       ...rest,
       moved: 0,
+      resumed: 0,
+      waitingFor: null,
       renamed: [],
       skipped: [],
       skippedCount: 0,
       startedAt: new Date(clock.now()).toISOString(),
       endedAt: null,
       error: null,
+      canRetry: false,
     };
   }
 
@@ -118,6 +122,10 @@ export class TransferRecord {
     return this.#rest.endedAt !== null;
   }
 
+  get waiting(): boolean {
+    return this.#rest.state === "waiting";
+  }
+
   /** Milliseconds from the start until now. */
   get elapsed(): number {
     return Math.round(this.#clock.monotonic() - this.#started);
@@ -127,8 +135,14 @@ export class TransferRecord {
     if (!this.ended) this.#cancel(reason);
   }
 
-  patch(change: Partial<Pick<TransferView, "state" | "moved">>): void {
-    this.#set(change);
+  patch(change: Partial<Pick<TransferView, "state" | "moved" | "resumed">>): void {
+    // What it waited for is no news once it goes on.
+    this.#set({ ...change, ...(change.state !== undefined && { waitingFor: null }) });
+  }
+
+  /** Interrupted, but not for good. */
+  waits(reason: LanxferError | undefined): void {
+    this.#set({ state: "waiting", waitingFor: reason === undefined ? null : toView(reason) });
   }
 
   /** What a sender found when it looked through its sources. */
@@ -149,7 +163,9 @@ export class TransferRecord {
 
   renamed(path: string, as: string): void {
     const { renamed } = this.#rest;
-    if (renamed.length < MAX_LISTED) this.#set({ renamed: [...renamed, { path, as }] });
+    // A further attempt tells it again.
+    const told = renamed.some((one) => one.path === path);
+    if (renamed.length < MAX_LISTED && !told) this.#set({ renamed: [...renamed, { path, as }] });
   }
 
   /** A top-level item got its final name; `path` where that is on this machine. */
@@ -164,6 +180,7 @@ export class TransferRecord {
     this.#set({
       state: error === undefined ? "done" : cancelled ? "cancelled" : "failed",
       error: error === undefined ? null : toView(error),
+      waitingFor: null,
       endedAt: new Date(this.#clock.now()).toISOString(),
       ...(error === undefined && { moved: this.#rest.bytes }),
     });

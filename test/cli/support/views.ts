@@ -42,12 +42,15 @@ export function transfer(change: Partial<TransferView> = {}): TransferView {
     entries: 1,
     bytes: 3_100_000_000,
     moved: 0,
+    resumed: 0,
+    waitingFor: null,
     renamed: [],
     skipped: [],
     skippedCount: 0,
     startedAt: MIDDAY,
     endedAt: null,
     error: null,
+    canRetry: false,
     ...change,
   };
 }

@@ -56,4 +56,25 @@ describe("the record of transfers", () => {
     late.cancel(new LanxferError("E_CANCELLED"));
     expect([late.view.state, cancelled]).toEqual(["cancelled", 0]);
   });
+
+  it("shows what one waits for until it goes on or ends, and does not count it as running meanwhile", () => {
+    const transfers = new Transfers(systemClock, () => {});
+    const record = transfers.start(start(), () => {});
+    record.waits(new LanxferError("E_LOST", { peer: "alice" }));
+    expect(record.view).toMatchObject({ state: "waiting", waitingFor: { code: "E_LOST" }, endedAt: null });
+    expect(transfers.list(false)).toHaveLength(1);
+    expect(transfers.running()).toEqual([]);
+    record.patch({ state: "running", resumed: 7 });
+    expect(record.view).toMatchObject({ state: "running", waitingFor: null, resumed: 7 });
+    expect(transfers.running()).toEqual([record]);
+    record.waits(undefined);
+    record.end(new LanxferError("E_CANCELLED"));
+    expect(record.view).toMatchObject({ state: "cancelled", waitingFor: null, resumed: 7 });
+  });
+
+  it("lists a name that was changed once, however many attempts tell of it", () => {
+    const record = new Transfers(systemClock, () => {}).start(start(), () => {});
+    for (const path of ["d/a:b", "d/a:b", "d/c"]) record.renamed(path, "other");
+    expect(record.view.renamed.map(({ path }) => path)).toEqual(["d/a:b", "d/c"]);
+  });
 });

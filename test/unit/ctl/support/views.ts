@@ -12,12 +12,15 @@ export function transfer(change: Partial<TransferView> = {}): TransferView {
     entries: 1,
     bytes: 1_000_000,
     moved: 0,
+    resumed: 0,
+    waitingFor: null,
     renamed: [],
     skipped: [],
     skippedCount: 0,
     startedAt: "2026-05-01T12:00:00.000Z",
     endedAt: null,
     error: null,
+    canRetry: false,
     ...change,
   };
 }

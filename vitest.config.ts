@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
-// The suites, from quick to slow. `hosts` and `disk` need root and say so when
-// they cannot run; with CI=true that is a failure (test/support/privilege.ts).
+// The suites, from quick to slow. `hosts`, `disk` and `faults` need root and say so
+// when they cannot run; with CI=true that is a failure (test/support/privilege.ts).
 const suite = (name: string, testTimeout: number, parallel: boolean) => ({
   test: {
     name,
@@ -22,6 +22,7 @@ export default defineConfig({
       suite("cli", 60_000, true),
       suite("hosts", 120_000, false),
       suite("disk", 120_000, false),
+      suite("faults", 240_000, false),
     ],
   },
 });

@@ -8,7 +8,8 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { ControlClient } from "../../src/control/client.ts";
-import type { Finished, Running, RunOptions } from "./process.ts";
+import type { TransferView } from "../../src/control/schema.ts";
+import { eventually, type Finished, type Running, type RunOptions } from "./process.ts";
 
 const program = (name: "daemon" | "ctl") => fileURLToPath(new URL(`../../dist/${name}/main.js`, import.meta.url));
 
@@ -50,8 +51,13 @@ export class Device {
 
   /** The daemon that runs now. */
   get daemon(): Running {
-    if (this.#daemon === undefined || this.#daemon.ended) throw new Error(`${this.name} is not running`);
+    if (this.#daemon === undefined || !this.isRunning) throw new Error(`${this.name} is not running`);
     return this.#daemon;
+  }
+
+  /** Whether a daemon was started here and has not ended. */
+  get isRunning(): boolean {
+    return this.#daemon !== undefined && !this.#daemon.ended;
   }
 
   /** Starts the daemon and resolves when it is ready. */
@@ -84,10 +90,30 @@ export class Device {
     return succeeded(`${this.name}: ${args.join(" ")}`, await this.ctl(args));
   }
 
-  /** Pairs both devices, by an invite of the other one. */
-  async pairWith(other: Device): Promise<void> {
-    const invite = await other.tell("invite");
+  /** Pairs both devices, by an invite of the other one; `address` is where that is when it is not announced. */
+  async pairWith(other: Device, address?: string): Promise<void> {
+    const invite = await other.tell("invite", ...(address === undefined ? [] : ["--address", address]));
     succeeded(`${this.name} pairs`, await this.ctl(["pair", "--invite", "-"], { stdin: invite }));
+  }
+
+  /** Begins to send; `paths` are absolute. */
+  send(to: Device, paths: readonly string[]): Promise<TransferView> {
+    return this.control.call("post", "/v1/transfers", { json: { peer: to.name, paths: [...paths] } });
+  }
+
+  /** A transfer as this side knows it now; undefined when it does not know it. */
+  async transfer(id: string): Promise<TransferView | undefined> {
+    const { transfers } = await this.control.call("get", "/v1/transfers", { query: { all: "true" } });
+    return transfers.find((transfer) => transfer.id === id);
+  }
+
+  /** The transfer when it has ended on this side, well or not. */
+  ended(id: string, timeoutMs = 20_000): Promise<TransferView> {
+    const look = async () => {
+      const transfer = await this.transfer(id);
+      return transfer?.endedAt == null ? undefined : transfer;
+    };
+    return eventually(`the end of ${id} at ${this.name}`, look, { timeoutMs, everyMs: 10 });
   }
 }
 

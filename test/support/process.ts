@@ -59,7 +59,7 @@ export class Running {
 
   /** Does nothing when the program has ended, so that its pid cannot hit another one. */
   kill(signal: NodeJS.Signals): void {
-    if (!this.ended) process.kill(this.pid, signal);
+    this.#child.kill(signal);
   }
 
   /** Asks the program to end, insists after `graceMs`, and resolves when it is gone. */

@@ -9,7 +9,7 @@ import { openTrustStore, type TrustStore } from "../identity/trust-store.ts";
 import { type BlockPool, createBlockPool } from "../transfer/block-memory.ts";
 import { Flusher } from "../transfer/flush.ts";
 import type { Link } from "../transfer/link.ts";
-import { ALPN_TRANSFER, type MessageOf } from "../transfer/wire.ts";
+import { ALPN_TRANSFER, type MessageOf, RESUME } from "../transfer/wire.ts";
 import type { DaemonDeps } from "./deps.ts";
 import { Admission } from "./incoming/admission.ts";
 import { Incoming } from "./incoming/incoming.ts";
@@ -96,7 +96,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     t: "hello",
     v: 1,
     name: config.get("name"),
-    features: [],
+    features: [RESUME],
     port: listening.port,
   });
   const met = (link: Link, theirs: MessageOf<"hello">) => reach.met(link, theirs);

@@ -8,6 +8,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { Budget } from "../core/ahead.ts";
 import { LanxferError, systemCode } from "../core/errors.ts";
+import { blocksOf } from "./blocks.ts";
 import { type SourceEntry, sourceError } from "./source.ts";
 import { BLOCK_PREFIX, BLOCK_SIZE } from "./wire.ts";
 
@@ -23,7 +24,8 @@ export interface Block {
 /** An entry and a way to its content. Holds nothing open until it is read. */
 export interface Prepared {
   readonly entry: SourceEntry;
-  blocks(): AsyncGenerator<Block, void>;
+  /** The blocks from number `from` up to but without `to`: all of them, unless said. */
+  blocks(from?: number, to?: number): AsyncGenerator<Block, void>;
 }
 
 /** Memory for blocks under way: enough to read, hash and send at the same time. */
@@ -50,7 +52,7 @@ export class FramePool {
 
 /** Opens an entry. Small files are read at once, so that the next ones can be read meanwhile. */
 export async function prepare(entry: SourceEntry, pool: FramePool): Promise<Prepared> {
-  if (entry.type === "folder" || entry.size > SMALL) return lazily(entry, pool);
+  if (entry.type === "folder" || entry.size > SMALL) return unread(entry, pool);
   const handle = await openSource(entry);
   try {
     const frame = Buffer.allocUnsafeSlow(BLOCK_PREFIX + entry.size);
@@ -58,8 +60,8 @@ export async function prepare(entry: SourceEntry, pool: FramePool): Promise<Prep
     await assertUnchanged(handle, entry);
     return {
       entry,
-      async *blocks() {
-        if (entry.size > 0) yield { frame, release: () => {} };
+      async *blocks(from = 0, to = blocksOf(entry.size)) {
+        if (from < to) yield { frame, release: () => {} };
       },
     };
   } finally {
@@ -67,13 +69,15 @@ export async function prepare(entry: SourceEntry, pool: FramePool): Promise<Prep
   }
 }
 
-function lazily(entry: SourceEntry, pool: FramePool): Prepared {
+/** The same for an entry whose content is perhaps not wanted: it is not even opened before it is. */
+export function unread(entry: SourceEntry, pool: FramePool): Prepared {
   return {
     entry,
-    async *blocks() {
+    async *blocks(from = 0, to = blocksOf(entry.size)) {
+      if (from >= to) return;
       const handle = await openSource(entry);
       try {
-        yield* readBlocks(handle, entry, pool);
+        yield* readBlocks(handle, entry, pool, from, to);
         await assertUnchanged(handle, entry);
       } finally {
         await handle.close();
@@ -83,10 +87,17 @@ function lazily(entry: SourceEntry, pool: FramePool): Prepared {
 }
 
 /** Reads one block ahead of the consumer. */
-async function* readBlocks(handle: FileHandle, entry: SourceEntry, pool: FramePool): AsyncGenerator<Block, void> {
-  const read = async (at: number): Promise<Block> => {
+async function* readBlocks(
+  handle: FileHandle,
+  entry: SourceEntry,
+  pool: FramePool,
+  from: number,
+  to: number,
+): AsyncGenerator<Block, void> {
+  const read = async (number: number): Promise<Block> => {
     const block = await pool.take();
     try {
+      const at = number * BLOCK_SIZE;
       const frame = block.frame.subarray(0, BLOCK_PREFIX + Math.min(BLOCK_SIZE, entry.size - at));
       await fill(handle, frame, at, entry);
       return { frame, release: block.release };
@@ -95,12 +106,11 @@ async function* readBlocks(handle: FileHandle, entry: SourceEntry, pool: FramePo
       throw error;
     }
   };
-  let ahead: Promise<Block> | undefined = read(0);
+  let ahead: Promise<Block> | undefined = read(from);
   try {
-    for (let at = 0; ahead !== undefined; ) {
+    for (let next = from + 1; ahead !== undefined; next++) {
       const block: Block = await ahead;
-      at += BLOCK_SIZE;
-      ahead = at < entry.size ? read(at) : undefined;
+      ahead = next < to ? read(next) : undefined;
       ahead?.catch(() => {}); // met when its turn comes
       yield block;
     }

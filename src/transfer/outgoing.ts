@@ -6,6 +6,8 @@
 
 import { fromWire, LanxferError } from "../core/errors.ts";
 import type { TransferId } from "../core/ids.ts";
+import { Resumption } from "./resumption.ts";
+import type { SentLog } from "./sent-log.ts";
 import type { SourceEntry, SourceTotals } from "./source.ts";
 import type { Message } from "./wire.ts";
 
@@ -15,6 +17,8 @@ export interface OutgoingTransfer {
   readonly paths: readonly string[];
   /** What a first walk over them found; the second one has to find the same. */
   readonly totals: SourceTotals;
+  /** What earlier attempts at this transfer have sent, and where this one is remembered; nowhere when left out. */
+  readonly log?: SentLog;
   /** Aborted to cancel; the other end is told. */
   readonly signal: AbortSignal;
   readonly report: (event: SenderEvent) => void;
@@ -23,6 +27,8 @@ export interface OutgoingTransfer {
 export type SenderEvent =
   | { readonly type: "asked" }
   | { readonly type: "accepted" }
+  /** This many bytes need not be sent again. Told before `accepted` and, when it turns out to be less, once more. */
+  | { readonly type: "resumed"; readonly bytes: number }
   /** The receiver has verified and written this many bytes in all. */
   | { readonly type: "moved"; readonly bytes: number }
   /** A top-level item is under its final name; `item` counts from 0 in the order of `totals.items`. */
@@ -44,28 +50,33 @@ interface Unsaved {
 /** What is known of the transfer that is being sent. */
 export class Outgoing {
   readonly transfer: OutgoingTransfer;
-  /** Resolves when the receiver accepts; rejects when it never will. */
-  readonly accepted: Promise<void>;
+  readonly resumption: Resumption;
+  /** Resolves when the receiver accepts, or says that all of it landed earlier; rejects when it never will. */
+  readonly answer: Promise<"accept" | "landed">;
   /** What the receiver said of why it ends: it explains a broken connection, never the reverse. */
   #refusal: LanxferError | undefined;
   #declined = false;
   readonly #stop = new AbortController();
-  #accept: () => void = () => {};
+  #answer: (answer: "accept" | "landed") => void = () => {};
   #entries = 0;
   #bytes = 0;
   #items = 0;
   /** Entries that are not yet reported as saved. */
   readonly #unsaved = new Map<number, Unsaved>();
+  /** Top-level items of which the receiver said that they had landed earlier, and their names. */
+  readonly #landed = new Map<number, string>();
+  #resumed = 0;
 
   constructor(transfer: OutgoingTransfer) {
     this.transfer = transfer;
-    this.accepted = new Promise((resolve, reject) => {
-      this.#accept = resolve;
+    this.resumption = new Resumption(transfer.totals, transfer.log);
+    this.answer = new Promise((resolve, reject) => {
+      this.#answer = resolve;
       for (const signal of [this.#stop.signal, transfer.signal]) {
         signal.addEventListener("abort", () => reject(signal.reason), { once: true });
       }
     });
-    this.accepted.catch(() => {}); // the pump meets it
+    this.answer.catch(() => {}); // the pump meets it
   }
 
   /** Aborted when one half has failed: there is no use in going on with the other. */
@@ -94,9 +105,18 @@ export class Outgoing {
       case "ask":
         this.transfer.report({ type: "asked" });
         break;
+      case "have":
+        this.resumption.heard(message.items);
+        break;
+      case "landed":
+        for (const { item, as } of message.items) this.#hasLanded(item, as);
+        this.#answer("landed");
+        break;
       case "accept":
+        this.resumption.complete();
+        this.tellResumed();
         this.transfer.report({ type: "accepted" });
-        this.#accept();
+        this.#answer("accept");
         break;
       case "decline":
       case "abort":
@@ -127,15 +147,32 @@ export class Outgoing {
     return index;
   }
 
+  /** Says how much was taken up, if that is news. */
+  tellResumed(): void {
+    const { bytes } = this.resumption;
+    if (bytes === this.#resumed) return;
+    this.#resumed = bytes;
+    this.transfer.report({ type: "resumed", bytes });
+  }
+
   assertAllSent(): void {
     const { totals, paths } = this.transfer;
+    this.resumption.end();
+    this.tellResumed();
     if (this.#entries !== totals.entries || this.#bytes !== totals.bytes) {
       throw new LanxferError("E_SOURCE_CHANGED", { path: paths[0] ?? "" });
     }
   }
 
   /** The receiver says that it has everything. */
-  assertAllSaved(): void {
+  assertComplete(): void {
+    const { totals, report } = this.transfer;
+    if (this.#landed.size > 0) {
+      if (this.#landed.size < totals.items.length) throw new LanxferError("E_PROTO", { text: "landed: not all items" });
+      report({ type: "resumed", bytes: totals.bytes });
+      for (const [item, as] of this.#landed) report({ type: "saved", item, as });
+      return;
+    }
     if (this.#unsaved.size > 0) throw new LanxferError("E_PROTO", { text: "complete before everything was saved" });
   }
 
@@ -143,6 +180,12 @@ export class Outgoing {
   ended(index: number, root: string): void {
     const sent = this.#unsaved.get(index);
     if (sent !== undefined) sent.root = root;
+  }
+
+  #hasLanded(item: number, as: string): void {
+    const known = item < this.transfer.totals.items.length && !this.#landed.has(item);
+    if (!known) throw new LanxferError("E_PROTO", { text: "landed: an item twice, or one that was not offered" });
+    this.#landed.set(item, as);
   }
 
   #saved(index: number, root: string | undefined, as: string | undefined): void {

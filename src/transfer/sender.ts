@@ -7,10 +7,11 @@
 import { mapAhead } from "../core/ahead.ts";
 import { fromWire, LanxferError, toLanxferError } from "../core/errors.ts";
 import { DigestList, digestBlock } from "./blocks.ts";
-import { FramePool, type Prepared, prepare } from "./content.ts";
+import { FramePool, type Prepared, prepare, unread } from "./content.ts";
 import type { Link } from "./link.ts";
 import { Conversation } from "./machine.ts";
 import { Outgoing, type OutgoingTransfer } from "./outgoing.ts";
+import { RECORD_EVERY } from "./sent-log.ts";
 import { walk } from "./source.ts";
 import { BLOCK_PREFIX, type Frame, MAX_LISTED_ITEMS, type Message, type MessageOf, parseMessage } from "./wire.ts";
 
@@ -100,21 +101,23 @@ export class SenderSession {
     for (;;) {
       const message = await this.#next();
       if (message.t === "complete") {
-        outgoing.assertAllSaved();
+        outgoing.assertComplete();
         return;
       }
       outgoing.heard(message);
     }
   }
 
-  /** Our side: waits for the decision, then sends everything. */
+  /** Our side: waits for the decision, then sends everything that is not there yet. */
   async #pump(outgoing: Outgoing): Promise<void> {
-    await outgoing.accepted;
-    const { paths, signal } = outgoing.transfer;
+    if ((await outgoing.answer) === "landed") return;
+    const { resumption, transfer } = outgoing;
+    await resumption.begin();
     const pool = new FramePool(FRAMES);
-    const entries = mapAhead(walk(paths, signal), PREPARE_AHEAD, async (walked) =>
-      walked.kind === "entry" ? await prepare(walked.entry, pool) : undefined,
-    );
+    const entries = mapAhead(walk(transfer.paths, transfer.signal), PREPARE_AHEAD, async (walked) => {
+      if (walked.kind !== "entry") return undefined;
+      return resumption.isWhole(walked.entry) ? unread(walked.entry, pool) : await prepare(walked.entry, pool);
+    });
     for await (const prepared of entries) {
       outgoing.stopped.throwIfAborted();
       if (prepared !== undefined) await this.#sendEntry(outgoing, outgoing.begin(prepared.entry), prepared);
@@ -126,23 +129,41 @@ export class SenderSession {
 
   async #sendEntry(outgoing: Outgoing, index: number, prepared: Prepared): Promise<void> {
     const { path, type, size, mtime, executable } = prepared.entry;
+    const taken = await outgoing.resumption.takeUp(prepared, outgoing.stopped);
+    outgoing.tellResumed();
     this.#conversation.step("sender", type === "file" ? "entry-file" : "entry-folder");
-    this.#link.send({ t: "entry", index, path: [...path], type, size, mtime, ...(executable && { executable }) });
+    const optional = { ...(executable && { executable }), ...(taken && { held: taken.count }) };
+    this.#link.send({ t: "entry", index, path: [...path], type, size, mtime, ...optional });
     if (type === "file") {
-      const digests = new DigestList();
-      for await (const { frame, release } of prepared.blocks()) {
-        outgoing.stopped.throwIfAborted();
-        const digest = digestBlock(frame.subarray(BLOCK_PREFIX));
-        digests.push(digest);
-        this.#conversation.step("sender", "block");
-        this.#link.sendBlock(index, digest, frame, release);
-        await this.#link.flushed();
-      }
+      const digests = taken ?? new DigestList();
+      await this.#sendContent(outgoing, index, prepared, digests);
       const root = digests.root();
       outgoing.ended(index, root);
       this.#say({ t: "end", index, root });
     }
     await this.#link.flushed();
+  }
+
+  /** Sends the blocks behind those whose digests are in `digests`, and adds theirs. */
+  async #sendContent(outgoing: Outgoing, index: number, prepared: Prepared, digests: DigestList): Promise<void> {
+    let remembered = digests.count;
+    const remember = () => {
+      outgoing.transfer.log?.add(prepared.entry, remembered, digests.slice(remembered));
+      remembered = digests.count;
+    };
+    try {
+      for await (const { frame, release } of prepared.blocks(digests.count)) {
+        outgoing.stopped.throwIfAborted();
+        const digest = digestBlock(frame.subarray(BLOCK_PREFIX));
+        digests.push(digest);
+        if (digests.count - remembered === RECORD_EVERY) remember();
+        this.#conversation.step("sender", "block");
+        this.#link.sendBlock(index, digest, frame, release);
+        await this.#link.flushed();
+      }
+    } finally {
+      remember();
+    }
   }
 
   #say(message: MessageOf<"offer" | "end" | "done">): void {

@@ -1,0 +1,151 @@
+/**
+ * What a sender takes up of an earlier attempt (PROTOCOL 4.9): the receiver's
+ * `have`, held against the source as it is now. Nothing of what the receiver
+ * says is believed: metadata and the root over the digests have to be those of
+ * our own content, or the entry is sent from its start.
+ */
+
+import { LanxferError } from "../core/errors.ts";
+import { checkName } from "../core/names.ts";
+import { blocksOf, bytesIn, DigestList, digestBlock } from "./blocks.ts";
+import type { Prepared } from "./content.ts";
+import { SentIndex, type SentLog } from "./sent-log.ts";
+import type { SourceEntry, SourceTotals } from "./source.ts";
+import { BLOCK_PREFIX, DIGEST_SIZE, type MessageOf } from "./wire.ts";
+
+type Have = MessageOf<"have">["items"][number];
+
+/** One item of a `have`; its path is its key. */
+interface Claim {
+  readonly type: "file" | "folder";
+  readonly size: number;
+  readonly mtime: number;
+  readonly executable: boolean;
+  readonly blocks: number;
+  readonly root: string | undefined;
+  /** Under its final name, with the top-level item that it is or belongs to. */
+  published: boolean;
+}
+
+export class Resumption {
+  readonly #totals: SourceTotals;
+  readonly #log: SentLog | undefined;
+  readonly #claims = new Map<string, Claim>();
+  #sent = new SentIndex();
+  /** The top-level item whose turn it is is published. */
+  #inPublished = false;
+  #bytes = 0;
+
+  constructor(totals: SourceTotals, log?: SentLog) {
+    this.#totals = totals;
+    this.#log = log;
+  }
+
+  /** Bytes that need not be sent again: before the end, as far as is known, which may turn out too much. */
+  get bytes(): number {
+    return Math.min(this.#bytes, this.#totals.bytes);
+  }
+
+  /** Takes note of a `have`. Throws E_PROTO or E_NAME for what no honest receiver says. */
+  heard(items: readonly Have[]): void {
+    for (const item of items) {
+      item.path.forEach(checkName);
+      const key = item.path.join("/");
+      if (this.#claims.has(key)) throw refused("the same path twice");
+      if (this.#claims.size === this.#totals.entries) throw refused("more items than were offered");
+      const wrong = whatIsWrong(item);
+      if (wrong !== undefined) throw refused(wrong);
+      const { type, size, mtime, executable = false, blocks, root, as } = item;
+      this.#claims.set(key, { type, size, mtime, executable, blocks, root, published: as !== undefined });
+      this.#bytes += bytesIn(blocks, size);
+    }
+  }
+
+  /** The receiver has told all that it has. Throws E_PROTO when that does not fit together. */
+  complete(): void {
+    for (const [key, claim] of this.#claims) {
+      const [top = ""] = key.split("/", 1);
+      claim.published ||= this.#claims.get(top)?.published ?? false;
+      if (claim.type === "folder" && !claim.published) throw refused("a folder that is not published");
+    }
+  }
+
+  /** Gets what is remembered of earlier attempts, before the first entry. */
+  async begin(): Promise<void> {
+    if (this.#log === undefined) return;
+    if (this.#claims.size > 0) this.#sent = await this.#log.read();
+    else void this.#log.clear();
+  }
+
+  /** Whether all of an entry will be taken up and its content is not wanted, as far as can be said before its turn. */
+  isWhole(entry: SourceEntry): boolean {
+    const claim = this.#claims.get(entry.path.join("/"));
+    return claim?.blocks === blocksOf(entry.size) && isOf(claim, entry) && this.#sent.covers(entry, claim.blocks);
+  }
+
+  /**
+   * The digests of the first blocks of an entry, which are not sent again;
+   * undefined when it is sent from its start. To be asked once for each entry, in
+   * their order. Throws E_SOURCE_CHANGED for one that is published and not the same now.
+   */
+  async takeUp(prepared: Prepared, stopped: AbortSignal): Promise<DigestList | undefined> {
+    const { entry } = prepared;
+    const key = entry.path.join("/");
+    const claim = this.#claims.get(key);
+    this.#claims.delete(key); // of several entries with one path it is about one
+    if (entry.path.length === 1) this.#inPublished = claim?.published ?? false;
+    const digests = claim && isOf(claim, entry) ? await this.#prove(claim, prepared, stopped) : undefined;
+    if (digests !== undefined) return digests;
+    if (this.#inPublished) throw new LanxferError("E_SOURCE_CHANGED", { path: entry.source });
+    if (claim !== undefined) this.#bytes -= bytesIn(claim.blocks, claim.size);
+    return undefined;
+  }
+
+  /** All entries have had their turn. Throws E_SOURCE_CHANGED when something that is published was not among them. */
+  end(): void {
+    for (const [path, claim] of this.#claims) {
+      if (claim.published) throw new LanxferError("E_SOURCE_CHANGED", { path });
+      this.#bytes -= bytesIn(claim.blocks, claim.size);
+    }
+    this.#claims.clear();
+  }
+
+  async #prove(claim: Claim, prepared: Prepared, stopped: AbortSignal): Promise<DigestList | undefined> {
+    const { entry } = prepared;
+    const remembered = this.#sent.digestsOf(entry).subarray(0, claim.blocks * DIGEST_SIZE);
+    // What was remembered may be damaged; the content itself is not.
+    const starts = remembered.length > 0 ? [remembered, new Uint8Array(0)] : [remembered];
+    for (const start of starts) {
+      const digests = new DigestList();
+      digests.append(start);
+      const from = digests.count;
+      for await (const { frame, release } of prepared.blocks(from, claim.blocks)) {
+        digests.push(digestBlock(frame.subarray(BLOCK_PREFIX)));
+        release();
+        stopped.throwIfAborted();
+      }
+      this.#log?.add(entry, from, digests.slice(from));
+      if (claim.root === undefined || digests.root() === claim.root) return digests;
+    }
+    return undefined;
+  }
+}
+
+/** A folder has neither content nor root. */
+function isOf(claim: Claim, { type, size, mtime, executable }: SourceEntry): boolean {
+  return claim.type === type && claim.size === size && claim.mtime === mtime && claim.executable === executable;
+}
+
+function whatIsWrong({ path, type, size, blocks, root, as }: Have): string | undefined {
+  if ((type === "file") !== (root !== undefined)) return "a root is for files, and for each of them";
+  if (type === "folder" && size > 0) return "a folder with a size";
+  if (blocks > blocksOf(size)) return "more blocks than the file has";
+  if (blocks === 0 && size > 0) return "a file of which nothing is there";
+  if (as === undefined) return type === "folder" && path.length === 1 ? "a folder that is not published" : undefined;
+  if (path.length > 1) return "a final name for what is no top-level item";
+  return blocks < blocksOf(size) ? "published, but not whole" : undefined;
+}
+
+function refused(text: string): LanxferError {
+  return new LanxferError("E_PROTO", { text: `have: ${text}` });
+}

@@ -1,5 +1,11 @@
-#!/usr/bin/env -S node --max-semi-space-size=2
-/** The program `lanxferd`: arguments, signals, exit status. */
+#!/usr/bin/env -S node --max-semi-space-size=1 --heap-growing-percent=200
+/**
+ * The program `lanxferd`: arguments, signals, exit status.
+ *
+ * The flags of its first line are for what is received: every 16 KiB come from
+ * TLS as a buffer of their own. A small young generation frees them early; room
+ * to grow keeps V8 from going over the whole heap because of them.
+ */
 
 import { parseArgs } from "node:util";
 import { ERRORS, LanxferError, toLanxferError } from "../core/errors.ts";

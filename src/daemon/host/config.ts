@@ -2,6 +2,9 @@
  * Where settings come from: defaults, then the file, then the environment, then
  * flags. The only importer of conf, which keeps the file: written whole and
  * moved into place, readable by its owner only.
+ *
+ * The file is read at the start only. conf would read it for every value, so a
+ * half-finished edit, or a want of descriptors, would break a daemon that runs.
  */
 
 import { mkdir } from "node:fs/promises";
@@ -50,6 +53,7 @@ export async function openConfig(options: ConfigOptions): Promise<Config> {
   const file = await openFile(options.directory, path);
   const defaults = defaultSettings(options.home, options.hostname);
 
+  const kept = new Map<SettingName, unknown>();
   const fixed = new Map<SettingName, { readonly value: unknown; readonly source: SettingSource }>();
   for (const name of NAMES) {
     const variable = options.env[variableOf(name)];
@@ -62,10 +66,13 @@ export async function openConfig(options: ConfigOptions): Promise<Config> {
     if (flag !== undefined)
       fixed.set(name, { value: checked(name, fromText(flag, defaults[name]), name), source: "flag" });
     if (file.has(name)) {
-      const problem = problemOf(name, file.get(name));
+      const value = file.get(name);
+      const problem = problemOf(name, value);
       if (problem !== undefined) throw new LanxferError("E_CONFIG", { path, text: `${name}: ${problem}` });
+      kept.set(name, value);
     }
   }
+  const unknown = leaves(file.store).filter((name) => !isSettingName(name));
 
   const known = (name: string): SettingName => {
     if (!isSettingName(name)) throw new LanxferError("E_SETTING", { name, text: "there is no such setting" });
@@ -74,20 +81,23 @@ export async function openConfig(options: ConfigOptions): Promise<Config> {
   return {
     path,
     get: <N extends SettingName>(name: N) => {
-      const value = fixed.get(name)?.value ?? file.get(name) ?? defaults[name];
+      const value = fixed.get(name)?.value ?? kept.get(name) ?? defaults[name];
       return value as Settings[N]; // each source was checked against the setting's schema
     },
-    source: (name) => fixed.get(name)?.source ?? (file.has(name) ? "file" : "default"),
-    unknown: () => leaves(file.store).filter((name) => !isSettingName(name)),
+    source: (name) => fixed.get(name)?.source ?? (kept.has(name) ? "file" : "default"),
+    unknown: () => unknown,
     set(name, value) {
       const setting = known(name);
       const given = typeof value === "string" ? fromText(value, defaults[setting]) : value;
-      write(path, () => file.set(setting, checked(setting, given, name)));
+      const good = checked(setting, given, name);
+      write(path, () => file.set(setting, good));
+      kept.set(setting, good);
       return setting;
     },
     unset(name) {
       const setting = known(name);
       write(path, () => file.delete(setting));
+      kept.delete(setting);
       return setting;
     },
   };

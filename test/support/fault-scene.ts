@@ -9,6 +9,7 @@ import type { TransferView } from "../../src/control/schema.ts";
 import type { Device } from "./device.ts";
 import { Invariants } from "./invariants.ts";
 import { LocalPair, type PairOptions } from "./local.ts";
+import { eventually } from "./process.ts";
 import { KiB, MiB } from "./sizes.ts";
 
 export class FaultScene implements AsyncDisposable {
@@ -55,6 +56,16 @@ export class FaultScene implements AsyncDisposable {
   /** Sends everything and resolves to how it ended for anna. */
   async deliver(): Promise<TransferView> {
     return this.anna.ended((await this.anna.send(this.bert, this.sources)).id);
+  }
+
+  /** Resolves when neither end has a transfer under way. */
+  async atRest(): Promise<void> {
+    for (const { name, control } of [this.anna, this.bert]) {
+      await eventually(`${name} at rest`, async () => {
+        const { running } = await control.call("get", "/v1/status", {});
+        return running === 0 || undefined;
+      });
+    }
   }
 
   /** How often each source has arrived since the beginning. Rejects when an invariant does not hold. */

@@ -9,6 +9,7 @@ import { openTrustStore, type TrustStore } from "../identity/trust-store.ts";
 import { type BlockPool, createBlockPool } from "../transfer/block-memory.ts";
 import { Flusher } from "../transfer/flush.ts";
 import type { Link } from "../transfer/link.ts";
+import { SmallFiles } from "../transfer/small-files.ts";
 import { ALPN_TRANSFER, type MessageOf, RESUME } from "../transfer/wire.ts";
 import type { DaemonDeps } from "./deps.ts";
 import { Admission } from "./incoming/admission.ts";
@@ -109,6 +110,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
   };
 
   const memory = createBlockPool();
+  const files = new SmallFiles();
   const incoming = new Incoming({
     self: key.id,
     clock,
@@ -131,6 +133,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     log,
     random: deps.random,
     transfers,
+    files,
     reach: (recipient, signal) => reach.link(recipient, ALPN_TRANSFER, signal),
     hello,
     met,

@@ -12,7 +12,7 @@ import { blocksOf } from "./blocks.ts";
 import { type SourceEntry, sourceError } from "./source.ts";
 import { BLOCK_PREFIX, BLOCK_SIZE } from "./wire.ts";
 
-/** Files up to this size are read whole, several at a time (bytes). */
+/** Files up to this size are read whole, many at a time (bytes). */
 const SMALL = 64 * 1024;
 
 /** One block: the content stands behind BLOCK_PREFIX bytes of room. Call `release` when it has left. */
@@ -50,23 +50,34 @@ export class FramePool {
   }
 }
 
-/** Opens an entry. Small files are read at once, so that the next ones can be read meanwhile. */
+/** Opens an entry. A small file is read at once. */
 export async function prepare(entry: SourceEntry, pool: FramePool): Promise<Prepared> {
-  if (entry.type === "folder" || entry.size > SMALL) return unread(entry, pool);
+  if (!isSmall(entry)) return unread(entry, pool);
   const handle = await openSource(entry);
   try {
     const frame = Buffer.allocUnsafeSlow(BLOCK_PREFIX + entry.size);
     await fill(handle, frame, 0, entry);
     await assertUnchanged(handle, entry);
-    return {
-      entry,
-      async *blocks(from = 0, to = blocksOf(entry.size)) {
-        if (from < to) yield { frame, release: () => {} };
-      },
-    };
+    return inMemory(entry, frame);
   } finally {
     await handle.close();
   }
+}
+
+/** A file that is read whole, together with others. */
+export function isSmall({ type, size }: SourceEntry): boolean {
+  return type === "file" && size <= SMALL;
+}
+
+/** A small file that was read; or why it could not be, which is said when its turn comes. */
+export function inMemory(entry: SourceEntry, content: Buffer | Error): Prepared {
+  return {
+    entry,
+    async *blocks(from = 0, to = blocksOf(entry.size)) {
+      if (content instanceof Error) throw content;
+      if (from < to) yield { frame: content, release: () => {} };
+    },
+  };
 }
 
 /** The same for an entry whose content is perhaps not wanted: it is not even opened before it is. */
@@ -133,11 +144,16 @@ async function openSource(entry: SourceEntry): Promise<FileHandle> {
       throw error;
     }
   } catch (error) {
-    // It was a file when it was listed; now it is a link (ELOOP) or a socket (ENXIO).
-    const swapped = systemCode(error) === "ELOOP" || systemCode(error) === "ENXIO";
-    if (swapped) throw new LanxferError("E_SOURCE_CHANGED", { path: entry.source }, { cause: error });
-    throw sourceError(error, entry.source);
+    throw readError(error, entry);
   }
+}
+
+/** Why the file of an entry cannot be read, in our words. */
+export function readError(error: unknown, entry: SourceEntry): LanxferError {
+  // It was a file when it was listed; now it is a link (ELOOP) or a socket (ENXIO).
+  const swapped = systemCode(error) === "ELOOP" || systemCode(error) === "ENXIO";
+  if (swapped) return new LanxferError("E_SOURCE_CHANGED", { path: entry.source }, { cause: error });
+  return sourceError(error, entry.source);
 }
 
 async function assertUnchanged(handle: FileHandle, entry: SourceEntry): Promise<void> {

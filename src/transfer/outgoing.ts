@@ -8,6 +8,7 @@ import { fromWire, LanxferError } from "../core/errors.ts";
 import type { TransferId } from "../core/ids.ts";
 import { Resumption } from "./resumption.ts";
 import type { SentLog } from "./sent-log.ts";
+import type { SmallFiles } from "./small-files.ts";
 import type { SourceEntry, SourceTotals } from "./source.ts";
 import type { Message } from "./wire.ts";
 
@@ -15,6 +16,7 @@ export interface OutgoingTransfer {
   readonly id: TransferId;
   /** Absolute paths. */
   readonly paths: readonly string[];
+  readonly files: SmallFiles;
   /** What a first walk over them found; the second one has to find the same. */
   readonly totals: SourceTotals;
   /** What earlier attempts at this transfer have sent, and where this one is remembered; nowhere when left out. */

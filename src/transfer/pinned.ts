@@ -87,7 +87,7 @@ export interface Attributes {
 }
 
 /** What is said where a file system has no permissions or times of its own (FAT, SMB). */
-const NOT_KEPT = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
+export const NOT_KEPT = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
 
 /** Sets mode and modification time, as far as the file system keeps them. */
 export async function setAttributes(handle: FileHandle, { mtime, mode }: Attributes): Promise<void> {

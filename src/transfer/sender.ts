@@ -4,19 +4,17 @@
  * in. Progress is what the receiver has confirmed, never what left our buffers.
  */
 
-import { mapAhead } from "../core/ahead.ts";
 import { fromWire, LanxferError, toLanxferError } from "../core/errors.ts";
 import { DigestList, digestBlock } from "./blocks.ts";
-import { FramePool, type Prepared, prepare, unread } from "./content.ts";
+import { FramePool, type Prepared } from "./content.ts";
 import type { Link } from "./link.ts";
 import { Conversation } from "./machine.ts";
 import { Outgoing, type OutgoingTransfer } from "./outgoing.ts";
+import { readAhead } from "./read-ahead.ts";
 import { RECORD_EVERY } from "./sent-log.ts";
-import { walk } from "./source.ts";
+import { type SourceEntry, walk } from "./source.ts";
 import { BLOCK_PREFIX, type Frame, MAX_LISTED_ITEMS, type Message, type MessageOf, parseMessage } from "./wire.ts";
 
-/** Small files read ahead of the wire. */
-const PREPARE_AHEAD = 16;
 /** Blocks in memory for one transfer: being read, hashed, encrypted. */
 const FRAMES = 4;
 
@@ -114,13 +112,11 @@ export class SenderSession {
     const { resumption, transfer } = outgoing;
     await resumption.begin();
     const pool = new FramePool(FRAMES);
-    const entries = mapAhead(walk(transfer.paths, transfer.signal), PREPARE_AHEAD, async (walked) => {
-      if (walked.kind !== "entry") return undefined;
-      return resumption.isWhole(walked.entry) ? unread(walked.entry, pool) : await prepare(walked.entry, pool);
-    });
-    for await (const prepared of entries) {
+    const { files, paths, signal } = transfer;
+    const wanted = (entry: SourceEntry) => !resumption.isWhole(entry);
+    for await (const prepared of readAhead(walk(paths, files, signal), { files, pool, wanted })) {
       outgoing.stopped.throwIfAborted();
-      if (prepared !== undefined) await this.#sendEntry(outgoing, outgoing.begin(prepared.entry), prepared);
+      await this.#sendEntry(outgoing, outgoing.begin(prepared.entry), prepared);
     }
     outgoing.assertAllSent();
     this.#say({ t: "done" });

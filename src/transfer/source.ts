@@ -7,11 +7,12 @@
  * devices found inside a folder are skipped and reported. Nothing is opened here.
  */
 
-import type { Stats } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import { lstat, readdir, realpath } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { LanxferError, systemCode } from "../core/errors.ts";
 import { checkName } from "../core/names.ts";
+import { isFile, isFolder, type Looked, MANY, type SmallFiles } from "./small-files.ts";
 import { MAX_DEPTH, MAX_PATH_BYTES } from "./wire.ts";
 
 export type Walked =
@@ -42,24 +43,29 @@ export interface SourceTotals {
   readonly skipped: number;
 }
 
-/** Names looked up at a time inside a folder: hides the latency of a disk without flooding the thread pool. */
-const LOOKUPS = 32;
+/** Names looked up at a time inside a folder. */
+const LOOKUPS = 256;
 
 /**
  * Walks `paths` (absolute). Throws E_SOURCE_MISSING, E_SOURCE_UNREADABLE,
  * E_SOURCE_TYPE (for a path the user named) and E_NAME (for a name that no
  * receiver may take).
  */
-export async function* walk(paths: readonly string[], signal: AbortSignal): AsyncGenerator<Walked> {
+export async function* walk(
+  paths: readonly string[],
+  files: SmallFiles,
+  signal: AbortSignal,
+): AsyncGenerator<Walked, void> {
   for (const path of paths) {
-    const top = await resolveTop(path);
-    yield* visit([top.name], top.source, top.stats, signal);
+    const { name, source, looked } = await resolveTop(path);
+    yield* new Walk(files, signal).visit([name], source, looked);
   }
 }
 
 /** Walks once and adds up. `onSkipped` is told of each skipped path. */
 export async function measure(
   paths: readonly string[],
+  files: SmallFiles,
   signal: AbortSignal,
   onSkipped: (path: string, reason: string) => void,
 ): Promise<SourceTotals> {
@@ -67,7 +73,7 @@ export async function measure(
   let entries = 0;
   let bytes = 0;
   let skipped = 0;
-  for await (const walked of walk(paths, signal)) {
+  for await (const walked of walk(paths, files, signal)) {
     if (walked.kind === "skipped") {
       skipped++;
       onSkipped(walked.path, walked.reason);
@@ -81,57 +87,79 @@ export async function measure(
   return { items, entries, bytes, skipped };
 }
 
-async function resolveTop(path: string): Promise<{ name: string; source: string; stats: Stats }> {
+async function resolveTop(path: string): Promise<{ name: string; source: string; looked: Looked }> {
   const plain = resolve(path);
   const name = basename(plain);
   if (name === "") throw new LanxferError("E_SOURCE_TYPE", { path });
   checkName(name);
   try {
     const source = await realpath(plain);
-    const stats = await lstat(source);
-    if (!stats.isFile() && !stats.isDirectory()) throw new LanxferError("E_SOURCE_TYPE", { path });
-    return { name, source, stats };
+    const looked = told(await lstat(source));
+    if (!isFile(looked) && !isFolder(looked)) throw new LanxferError("E_SOURCE_TYPE", { path });
+    return { name, source, looked };
   } catch (error) {
     throw sourceError(error, path);
   }
 }
 
-async function* visit(
-  path: readonly string[],
-  source: string,
-  stats: Stats,
-  signal: AbortSignal,
-): AsyncGenerator<Walked> {
-  signal.throwIfAborted();
-  if (!stats.isFile() && !stats.isDirectory()) {
-    yield { kind: "skipped", path: source, reason: describe(stats) };
-    return;
+class Walk {
+  readonly #files: SmallFiles;
+  readonly #signal: AbortSignal;
+
+  constructor(files: SmallFiles, signal: AbortSignal) {
+    this.#files = files;
+    this.#signal = signal;
   }
+
+  async *visit(path: readonly string[], source: string, looked: Looked): AsyncGenerator<Walked, void> {
+    this.#signal.throwIfAborted();
+    const walked = describe(path, source, looked);
+    yield walked;
+    if (walked.kind === "skipped" || walked.entry.type === "file") return;
+    const names = await sortedNames(source);
+    for (let at = 0; at < names.length; at += LOOKUPS) {
+      this.#signal.throwIfAborted();
+      const batch = names.slice(at, at + LOOKUPS);
+      const found = await this.#look(source, batch);
+      for (const [i, name] of batch.entries()) {
+        const inner = found[i];
+        if (inner instanceof Error) throw lookError(inner, source, name);
+        if (inner === undefined) continue;
+        // Only for what has something in it: a generator for each of a hundred thousand files costs more than they do.
+        if (isFolder(inner)) yield* this.visit([...path, name], join(source, name), inner);
+        else yield describe([...path, name], join(source, name), inner);
+      }
+    }
+  }
+
+  #look(folder: string, names: readonly string[]): Promise<(Looked | Error)[]> {
+    if (names.length >= MANY) return this.#files.look(folder, names);
+    const look = (name: string) => lstat(join(folder, name)).then(told, (error: Error) => error);
+    return Promise.all(names.map(look));
+  }
+}
+
+function told({ mode, size, mtimeMs, ino }: Stats): Looked {
+  return { mode, size, modified: mtimeMs, inode: ino };
+}
+
+function describe(path: readonly string[], source: string, looked: Looked): Walked {
+  const folder = isFolder(looked);
+  if (!folder && !isFile(looked)) return { kind: "skipped", path: source, reason: kindOf(looked) };
   checkPath(path, source);
-  const folder = stats.isDirectory();
-  yield {
+  return {
     kind: "entry",
     entry: {
       path,
       source,
       type: folder ? "folder" : "file",
-      size: folder ? 0 : stats.size,
-      mtime: Math.floor(stats.mtimeMs),
-      modified: stats.mtimeMs,
-      executable: !folder && (stats.mode & 0o100) !== 0,
-      inode: stats.ino,
+      size: folder ? 0 : looked.size,
+      mtime: Math.floor(looked.modified),
+      modified: looked.modified,
+      executable: !folder && (looked.mode & constants.S_IXUSR) !== 0,
+      inode: looked.inode,
     },
   };
-  if (!folder) return;
-  const names = await sortedNames(source);
-  for (let at = 0; at < names.length; at += LOOKUPS) {
-    const batch = names.slice(at, at + LOOKUPS);
-    const found = await Promise.all(batch.map((name) => lookUp(source, name)));
-    for (const [i, name] of batch.entries()) {
-      const inner = found[i];
-      if (inner !== undefined) yield* visit([...path, name], join(source, name), inner, signal);
-    }
-  }
 }
 
 async function sortedNames(folder: string): Promise<string[]> {
@@ -145,14 +173,10 @@ async function sortedNames(folder: string): Promise<string[]> {
   return names;
 }
 
-async function lookUp(folder: string, name: string): Promise<Stats> {
-  try {
-    return await lstat(join(folder, name));
-  } catch (error) {
-    // Node decodes names as UTF-8; one that is not becomes another name, which is not there.
-    if (systemCode(error) === "ENOENT" && name.includes("\ufffd")) throw notUtf8(folder, name);
-    throw sourceError(error, join(folder, name));
-  }
+function lookError(error: Error, folder: string, name: string): LanxferError {
+  // Node decodes names as UTF-8; one that is not becomes another name, which is not there.
+  if (systemCode(error) === "ENOENT" && name.includes("\ufffd")) return notUtf8(folder, name);
+  return sourceError(error, join(folder, name));
 }
 
 function notUtf8(folder: string, name: string): LanxferError {
@@ -167,11 +191,17 @@ function checkPath(path: readonly string[], source: string): void {
   }
 }
 
-function describe(stats: Stats): string {
-  if (stats.isSymbolicLink()) return "symbolic link";
-  if (stats.isFIFO()) return "named pipe";
-  if (stats.isSocket()) return "socket";
-  return "device";
+function kindOf({ mode }: Looked): string {
+  switch (mode & constants.S_IFMT) {
+    case constants.S_IFLNK:
+      return "symbolic link";
+    case constants.S_IFIFO:
+      return "named pipe";
+    case constants.S_IFSOCK:
+      return "socket";
+    default:
+      return "device";
+  }
 }
 
 /** A system error about a source, in our words. */

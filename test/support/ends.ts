@@ -14,6 +14,7 @@ import { type Listener, listen } from "../../src/transfer/listen.ts";
 import type { SenderEvent } from "../../src/transfer/outgoing.ts";
 import { serveLink } from "../../src/transfer/receiver.ts";
 import { SenderSession } from "../../src/transfer/sender.ts";
+import { SmallFiles } from "../../src/transfer/small-files.ts";
 import { measure } from "../../src/transfer/source.ts";
 import { ALPN_TRANSFER, type MessageOf } from "../../src/transfer/wire.ts";
 import { newCredentials } from "./credentials.ts";
@@ -97,8 +98,12 @@ export async function sendTo(receiver: OpenReceiver, paths: readonly string[]): 
   const link = await dial(options, { credentials: newCredentials(), aes: true, clock: systemClock }, signal);
   try {
     const { session } = await SenderSession.open(link, HELLO, signal);
-    const totals = await measure(paths, signal, () => {});
-    await session.send({ id: newTransferId(), paths, totals, signal, report: (event) => void events.push(event) });
+    const files = new SmallFiles();
+    const report = (event: SenderEvent) => void events.push(event);
+    await files.during(async () => {
+      const totals = await measure(paths, files, signal, () => {});
+      await session.send({ id: newTransferId(), paths, files, totals, signal, report });
+    });
     return events;
   } finally {
     await link.close();

@@ -8,6 +8,7 @@ import type { Log } from "../../core/log.ts";
 import type { Link } from "../../transfer/link.ts";
 import type { SenderEvent } from "../../transfer/outgoing.ts";
 import { SenderSession } from "../../transfer/sender.ts";
+import type { SmallFiles } from "../../transfer/small-files.ts";
 import { measure } from "../../transfer/source.ts";
 import type { MessageOf } from "../../transfer/wire.ts";
 import type { TransferRecord, Transfers } from "../record/transfers.ts";
@@ -23,6 +24,7 @@ export interface OutgoingDeps {
   readonly log: Log;
   readonly random: (bytes: number) => Uint8Array;
   readonly transfers: Transfers;
+  readonly files: SmallFiles;
   /** Resolves to a link to this very device, or rejects with why there is none. */
   readonly reach: (recipient: Recipient, signal: AbortSignal) => Promise<Link>;
   readonly hello: () => MessageOf<"hello">;
@@ -48,7 +50,7 @@ export class Outgoing {
       { id, direction: "out", peer: recipient, items: [], entries: 0, bytes: 0, state: "preparing" },
       (reason) => cancel.abort(reason),
     );
-    const done = this.#run(record, id, recipient, request.paths, cancel.signal);
+    const done = this.#deps.files.during(() => this.#run(record, id, recipient, request.paths, cancel.signal));
     this.#running.set(record, { to: recipient.id, done });
     void done.then(() => this.#running.delete(record));
     return record.view;
@@ -74,10 +76,10 @@ export class Outgoing {
     paths: readonly string[],
     signal: AbortSignal,
   ): Promise<void> {
-    const { log } = this.#deps;
+    const { log, files } = this.#deps;
     let error: LanxferError | undefined;
     try {
-      const totals = await measure(paths, signal, (path, reason) => record.skipped(path, reason));
+      const totals = await measure(paths, files, signal, (path, reason) => record.skipped(path, reason));
       record.measured(totals);
       record.patch({ state: "connecting" });
       const link = await this.#deps.reach(recipient, signal);
@@ -85,7 +87,7 @@ export class Outgoing {
       try {
         this.#deps.met(link, peer);
         const report = (event: SenderEvent) => this.#report(record, event);
-        await session.send({ id, paths, totals, signal, report });
+        await session.send({ id, paths, files, totals, signal, report });
       } finally {
         await session.close();
       }

@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { FramePool, type Prepared, prepare } from "../../../src/transfer/content.ts";
+import { SmallFiles } from "../../../src/transfer/small-files.ts";
 import { type SourceEntry, walk } from "../../../src/transfer/source.ts";
 import { BLOCK_PREFIX, BLOCK_SIZE, MiB } from "../../../src/transfer/wire.ts";
 import { openFilesBelow } from "../../support/leaks.ts";
@@ -15,7 +16,7 @@ const KiB = 1024;
 const directory = temporaryDirectories();
 
 async function entryOf(file: string): Promise<SourceEntry> {
-  for await (const walked of walk([file], new AbortController().signal)) {
+  for await (const walked of walk([file], new SmallFiles(), new AbortController().signal)) {
     if (walked.kind === "entry") return walked.entry;
   }
   throw new Error("no entry");

@@ -4,15 +4,17 @@ import { createServer } from "node:net";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { LanxferError } from "../../../src/core/errors.ts";
+import { SmallFiles } from "../../../src/transfer/small-files.ts";
 import { measure, type SourceEntry, type Walked, walk } from "../../../src/transfer/source.ts";
 import { temporaryDirectories, unprivileged } from "../../support/temporary.ts";
 
 const never = new AbortController().signal;
+const files = new SmallFiles();
 const directory = temporaryDirectories();
 
 async function walked(...paths: string[]): Promise<Walked[]> {
   const all: Walked[] = [];
-  for await (const each of walk(paths, never)) all.push(each);
+  for await (const each of walk(paths, files, never)) all.push(each);
   return all;
 }
 
@@ -90,7 +92,7 @@ describe("what is to be sent", () => {
     const dir = await directory();
     await mkdir(path.join(dir, "nothing"));
     await writeFile(path.join(dir, "zero"), "");
-    const totals = await measure([path.join(dir, "nothing"), path.join(dir, "zero")], never, () => {});
+    const totals = await measure([path.join(dir, "nothing"), path.join(dir, "zero")], files, never, () => {});
     expect(totals).toEqual({
       items: [
         { name: "nothing", type: "folder" },
@@ -110,7 +112,7 @@ describe("what is to be sent", () => {
     await writeFile(path.join(top, "in", "b"), "4567");
     await symlink("a", path.join(top, "link"));
     const skipped: [string, string][] = [];
-    const totals = await measure([top], never, (name, reason) => skipped.push([name, reason]));
+    const totals = await measure([top], files, never, (name, reason) => skipped.push([name, reason]));
     expect(totals).toEqual({ items: [{ name: "top", type: "folder" }], entries: 4, bytes: 7, skipped: 1 });
     expect(skipped).toEqual([[path.join(top, "link"), "symbolic link"]]);
   });
@@ -120,7 +122,7 @@ describe("what is to be sent", () => {
     await writeFile(path.join(dir, "a"), "");
     const cancel = new AbortController();
     const reason = new LanxferError("E_CANCELLED");
-    const walking = walk([dir], cancel.signal);
+    const walking = walk([dir], files, cancel.signal);
     expect((await walking.next()).value).toMatchObject({ kind: "entry" });
     cancel.abort(reason);
     await expect(walking.next()).rejects.toBe(reason);

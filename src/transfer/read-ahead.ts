@@ -1,0 +1,64 @@
+/**
+ * The entries of a walk with their content, in order, and ahead of the wire:
+ * while some small files are sent the next ones are read, many at a time.
+ */
+
+import { mapAhead } from "../core/ahead.ts";
+import { type FramePool, inMemory, isSmall, type Prepared, prepare, readError, unread } from "./content.ts";
+import { BATCH_CONTENT, BATCH_FILES, MANY, type SmallFiles } from "./small-files.ts";
+import type { SourceEntry, Walked } from "./source.ts";
+
+/** Batches of small files in memory, the one that is being sent apart. */
+const AHEAD = 2;
+/** Entries that wait for a batch to be full, with folders and what is not to be read. */
+const GATHERED = 256;
+
+export interface Reading {
+  readonly files: SmallFiles;
+  readonly pool: FramePool;
+  /** Whether the content of an entry will be asked for. */
+  readonly wanted: (entry: SourceEntry) => boolean;
+}
+
+export async function* readAhead(walk: AsyncIterable<Walked>, reading: Reading): AsyncGenerator<Prepared, void> {
+  const batches = mapAhead(gather(walk, reading), AHEAD, (batch) => prepareAll(batch, reading));
+  for await (const batch of batches) yield* batch;
+}
+
+/** Skipped ones are left out: they were reported when the sources were measured. */
+async function* gather(walk: AsyncIterable<Walked>, { wanted }: Reading): AsyncGenerator<SourceEntry[], void> {
+  let batch: SourceEntry[] = [];
+  let files = 0;
+  let bytes = 0;
+  for await (const walked of walk) {
+    if (walked.kind === "skipped") continue;
+    const { entry } = walked;
+    batch.push(entry);
+    const small = isSmall(entry);
+    if (small && wanted(entry)) {
+      files++;
+      bytes += entry.size;
+    }
+    // A large file takes long enough by itself: nothing in front of it waits.
+    const large = entry.type === "file" && !small;
+    if (!large && files < BATCH_FILES && bytes < BATCH_CONTENT && batch.length < GATHERED) continue;
+    yield batch;
+    batch = [];
+    files = bytes = 0;
+  }
+  yield batch;
+}
+
+async function prepareAll(entries: readonly SourceEntry[], { files, pool, wanted }: Reading): Promise<Prepared[]> {
+  const small = entries.filter((entry) => isSmall(entry) && wanted(entry));
+  if (small.length < MANY) {
+    return Promise.all(entries.map((entry) => (wanted(entry) ? prepare(entry, pool) : unread(entry, pool))));
+  }
+  const contents = await files.read(small);
+  const read = new Map(small.map((entry, i) => [entry, contents[i]]));
+  return entries.map((entry) => {
+    const content = read.get(entry);
+    if (content === undefined) return unread(entry, pool);
+    return inMemory(entry, content instanceof Error ? readError(content, entry) : content);
+  });
+}

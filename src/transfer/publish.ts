@@ -87,7 +87,7 @@ export async function firstFree(
     } catch (error) {
       const code = systemCode(error) ?? "";
       if (BAD_NAME.has(code) && base !== portableName(base)) base = portableName(base);
-      else if (code === "EEXIST" || code === "EISDIR" || code === "ENOTEMPTY") n++;
+      else if (code === "EEXIST" || code === "ENOTEMPTY") n++;
       else throw error;
     }
   }

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { systemCode } from "../../../src/core/errors.ts";
 import { PinnedDir } from "../../../src/transfer/pinned.ts";
 import { firstFree, publishFile, publishFolder } from "../../../src/transfer/publish.ts";
 import { temporaryDirectories } from "../../support/temporary.ts";
@@ -148,6 +149,14 @@ describe("a folder that is published", () => {
     expect(new Set(published).size).toBe(50);
     expect(await places.names()).toEqual(published.toSorted());
     for (const [i, name] of published.entries()) expect(await readdir(places.in(name))).toEqual([`file${i}`]);
+  });
+
+  it("fails at once, and gives its name back, when somebody put a file in the place of the part", async () => {
+    await using places = await Places.open();
+    await writeFile(places.staging.path("part"), "not a folder");
+    const failure = await publishFolder(places.inbox, places.staging, "part", "d").catch(systemCode);
+    expect(failure).toBe("EISDIR");
+    expect(await readdir(places.root)).toEqual([".lanxfer"]);
   });
 
   it("fails, and gives its name back, when the part is not there", async () => {

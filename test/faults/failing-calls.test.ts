@@ -34,7 +34,7 @@ async function failEach(call: string, error: string, scene: FaultScene, inject: 
     const again = await scene.deliver();
     expect([again.state, again.error]).toEqual(["done", null]);
     await scene.copies([again]);
-    await scene.clear();
+    await scene.invariants.clear();
   }
   throw new Error(`${MOST} times ${error} at ${call} and still no end`);
 }
@@ -43,7 +43,7 @@ async function failEach(call: string, error: string, scene: FaultScene, inject: 
 async function failAll(call: string, errors: readonly string[], scene: FaultScene, inject: Inject) {
   const devices = [scene.anna, scene.bert];
   expect(await scene.deliver()).toMatchObject({ state: "done" });
-  await scene.clear();
+  await scene.invariants.clear();
   const pids = devices.map(({ daemon }) => daemon.pid);
   const before = await Promise.all(pids.map(footprint));
   const failed = new Map<string, TransferView[]>();

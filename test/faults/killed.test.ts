@@ -38,7 +38,7 @@ async function killAtEach(call: string, scene: FaultScene, victim: Device): Prom
       expect(copies).toBeLessThanOrEqual(2);
     }
     await scene.invariants.nothingStaged();
-    await scene.clear();
+    await scene.invariants.clear();
   }
   throw new Error(`${MOST} kills at ${call} and still no end`);
 }

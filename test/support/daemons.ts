@@ -64,11 +64,14 @@ export class Room {
     return new Room(directory, new CountedClock(clock), settleMs);
   }
 
-  /** Starts a daemon. `settings` go into its file before the start. */
-  async daemon(name: string, settings: Partial<Settings> = {}): Promise<TestDaemon> {
+  /**
+   * Starts a daemon. `settings` go into its file before the start. `announced` is
+   * the port that others are told of, where something stands in front of its own.
+   */
+  async daemon(name: string, settings: Partial<Settings> = {}, announced?: number): Promise<TestDaemon> {
     const home = path.join(this.directory, name);
     await mkdir(home, { mode: 0o700 });
-    const daemon = new TestDaemon(this, name, home, { name, port: await freePort(), ...settings });
+    const daemon = new TestDaemon(this, name, home, { name, port: await freePort(), ...settings }, announced);
     this.#daemons.push(daemon);
     await daemon.start();
     return daemon;
@@ -114,17 +117,19 @@ export class TestDaemon {
   readonly expectedErrors = new Set<string>();
   readonly #room: Room;
   readonly #settings: Partial<Settings>;
+  readonly #announced: number | undefined;
   readonly #places: { readonly config: string; readonly state: string; readonly socket: string };
   #node: MemoryNode | undefined;
   #daemon: Daemon | undefined;
   #id: DeviceId | undefined;
 
-  constructor(room: Room, name: string, home: string, settings: Partial<Settings>) {
+  constructor(room: Room, name: string, home: string, settings: Partial<Settings>, announced?: number) {
     this.name = name;
     this.home = home;
     this.inbox = settings.inbox ?? path.join(home, "LanInbox");
     this.#room = room;
     this.#settings = settings;
+    this.#announced = announced;
     this.#places = {
       config: path.join(home, "config"),
       state: path.join(home, "state"),
@@ -175,7 +180,10 @@ export class TestDaemon {
       random: randomBytes,
       discovery: (deps) => {
         this.#node = this.#room.lan.join(deps);
-        return this.#node.discovery;
+        const { discovery } = this.#node;
+        const start = discovery.start.bind(discovery);
+        discovery.start = (own) => start({ ...own, port: this.#announced ?? own.port });
+        return discovery;
       },
     });
     this.#id = parseDeviceId((await this.client.call("get", "/v1/id", {})).id);

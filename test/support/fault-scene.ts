@@ -3,13 +3,12 @@
  * who has a file of that name already. Both run as built, on this machine.
  */
 
-import { chmod, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { TransferView } from "../../src/control/schema.ts";
 import type { Device } from "./device.ts";
-import { Invariants } from "./invariants.ts";
+import { atRest, Invariants } from "./invariants.ts";
 import { LocalPair, type PairOptions } from "./local.ts";
-import { eventually } from "./process.ts";
 import { KiB, MiB } from "./sizes.ts";
 
 export class FaultScene implements AsyncDisposable {
@@ -21,16 +20,14 @@ export class FaultScene implements AsyncDisposable {
   readonly invariants: Invariants;
   /** Bert's inbox as it is to be opened from here. */
   readonly inbox: string;
-  readonly #own: ReadonlySet<string>;
 
-  private constructor(pair: LocalPair, sources: readonly string[], invariants: Invariants, own: readonly string[]) {
+  private constructor(pair: LocalPair, sources: readonly string[], invariants: Invariants) {
     this.pair = pair;
     this.anna = pair.anna;
     this.bert = pair.bert;
     this.sources = sources;
     this.invariants = invariants;
     this.inbox = pair.places.bert.view(pair.bert.inbox);
-    this.#own = new Set([...own, ".lanxfer"]);
   }
 
   static async open(options: PairOptions = {}): Promise<FaultScene> {
@@ -46,7 +43,7 @@ export class FaultScene implements AsyncDisposable {
       const inbox = bert.view(pair.bert.inbox);
       await writeFile(path.join(inbox, "a.bin"), "bert's own");
       const invariants = await Invariants.watch({ home: bert.view(bert.home), inbox }, ...sources);
-      return new FaultScene(pair, sources, invariants, await readdir(inbox));
+      return new FaultScene(pair, sources, invariants);
     } catch (error) {
       await pair[Symbol.asyncDispose]();
       throw error;
@@ -60,24 +57,12 @@ export class FaultScene implements AsyncDisposable {
 
   /** Resolves when neither end has a transfer under way. */
   async atRest(): Promise<void> {
-    for (const { name, control } of [this.anna, this.bert]) {
-      await eventually(`${name} at rest`, async () => {
-        const { running } = await control.call("get", "/v1/status", {});
-        return running === 0 || undefined;
-      });
-    }
+    await atRest(this.anna.control, this.bert.control);
   }
 
   /** How often each source has arrived since the beginning. Rejects when an invariant does not hold. */
   async copies(sent: readonly TransferView[]): Promise<number[]> {
     return [...(await this.invariants.check(sent)).values()].map((names) => names.length);
-  }
-
-  /** Takes out of the inbox what has arrived, as its user may. */
-  async clear(): Promise<void> {
-    for (const name of await readdir(this.inbox)) {
-      if (!this.#own.has(name)) await rm(path.join(this.inbox, name), { recursive: true });
-    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -5,8 +5,9 @@
  * keeps for itself; what the sender was told has arrived is there.
  */
 
-import { lstat, readdir, readFile, readlink } from "node:fs/promises";
+import { lstat, readdir, readFile, readlink, rm } from "node:fs/promises";
 import path from "node:path";
+import type { ControlClient } from "../../src/control/client.ts";
 import type { TransferView } from "../../src/control/schema.ts";
 import { eventually } from "./process.ts";
 import { copied, differences, type Entry, readTree, type Tree, untouched } from "./tree.ts";
@@ -65,6 +66,13 @@ export class Invariants {
     return copies;
   }
 
+  /** Takes out of the inbox what has come, as its user may. */
+  async clear(): Promise<void> {
+    const { inbox } = this.#place;
+    const come = (await visibleIn(inbox)).filter((name) => !this.#visibleBefore.has(name));
+    for (const name of come) await rm(path.join(inbox, name), { recursive: true });
+  }
+
   /** Resolves when nothing is left in staging; rejects with what is. */
   async nothingStaged(): Promise<void> {
     await eventually("nothing in staging", async () => ((await this.staged()).length === 0 ? true : undefined), {
@@ -96,6 +104,16 @@ export class Invariants {
     };
     const after = new Map([...(await readHome(this.#place))].filter(isNew));
     return differences(this.#before, after, untouched);
+  }
+}
+
+/** Resolves when none of these daemons has a transfer under way. */
+export async function atRest(...daemons: readonly ControlClient[]): Promise<void> {
+  for (const control of daemons) {
+    await eventually("no transfer is running", async () => {
+      const { running } = await control.call("get", "/v1/status", {});
+      return running === 0 || undefined;
+    });
   }
 }
 

@@ -11,7 +11,7 @@ import type { PeerEvent } from "../discovery/types.ts";
 import type { TrustEvent } from "../identity/trust-store.ts";
 import type { Link } from "../transfer/link.ts";
 import { listen } from "../transfer/listen.ts";
-import { sweepStaging } from "../transfer/staging.ts";
+import { findKept } from "../transfer/staging.ts";
 import { ALPN_PAIR } from "../transfer/wire.ts";
 import { createHandlers } from "./control-handlers.ts";
 import { serveControl } from "./control-server.ts";
@@ -65,8 +65,9 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
 
   for (const name of config.unknown()) log.warn({ setting: name }, "unknown setting ignored");
   parts.listening.inbox = await prepareInbox(config.get("inbox"), config.source("inbox") === "default");
-  const swept = await sweepStaging(parts.listening.inbox, state.key.id);
-  if (swept > 0) log.info({ transfers: swept }, "removed what an earlier run left in staging");
+  await parts.landed.load(state.history);
+  await parts.incoming.restore(await findKept(parts.listening.inbox, state.key.id));
+  down.push(parts.interrupted.watch());
 
   const wanted = config.get("port");
   const listener = await listen({

@@ -14,6 +14,8 @@ import { ALPN_TRANSFER, type MessageOf, RESUME } from "../transfer/wire.ts";
 import type { DaemonDeps } from "./deps.ts";
 import { Admission } from "./incoming/admission.ts";
 import { Incoming } from "./incoming/incoming.ts";
+import { Interrupted } from "./incoming/interrupted.ts";
+import { LandedTransfers } from "./incoming/landed.ts";
 import { Offers } from "./incoming/offers.ts";
 import { Outgoing } from "./outgoing/outgoing.ts";
 import { Pairing } from "./pairing.ts";
@@ -47,6 +49,8 @@ export interface Parts extends State {
   readonly transfers: Transfers;
   readonly offers: Offers;
   readonly admission: Admission;
+  readonly landed: LandedTransfers;
+  readonly interrupted: Interrupted;
   readonly incoming: Incoming;
   readonly outgoing: Outgoing;
   readonly pairing: Pairing;
@@ -111,6 +115,8 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
 
   const memory = createBlockPool();
   const files = new SmallFiles();
+  const landed = new LandedTransfers(clock);
+  const interrupted = new Interrupted({ self: key.id, clock, log, inbox, ended });
   const incoming = new Incoming({
     self: key.id,
     clock,
@@ -121,6 +127,8 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     transfers,
     offers,
     admission,
+    interrupted,
+    landed,
     inbox,
     trusted: (id) => trust.get(id),
     hello,
@@ -158,6 +166,8 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     transfers,
     offers,
     admission,
+    landed,
+    interrupted,
     incoming,
     outgoing,
     pairing,

@@ -6,8 +6,10 @@
 
 import type { Budget } from "../core/ahead.ts";
 import { LanxferError } from "../core/errors.ts";
-import { DigestList, digestBlock } from "./blocks.ts";
+import { bytesIn, DigestList, digestBlock } from "./blocks.ts";
+import { Checkpoints } from "./checkpoints.ts";
 import type { Flusher } from "./flush.ts";
+import type { Journal } from "./journal.ts";
 import { type Staging, storageError } from "./staging.ts";
 import { IncomingTree, type OpenFile } from "./tree.ts";
 import { BLOCK_SIZE, batches, type Frame, type MessageOf } from "./wire.ts";
@@ -22,6 +24,8 @@ export type ReceiverEvent =
   | { readonly type: "published"; readonly item: number; readonly as: string }
   /** An inner name had to be changed. */
   | { readonly type: "renamed"; readonly path: string; readonly as: string }
+  /** So many of these bytes were here before, in all. */
+  | { readonly type: "resumed"; readonly bytes: number }
   /** Everything has come; it is being flushed and published. */
   | { readonly type: "finishing" };
 
@@ -35,6 +39,8 @@ export interface BlockMemory {
 
 interface CurrentFile extends OpenFile {
   readonly digests: DigestList;
+  /** Of a file that takes more than one block: less is not worth going on with. */
+  readonly checkpoints: Checkpoints | undefined;
   received: number;
 }
 
@@ -45,11 +51,13 @@ export class IncomingTransfer {
   readonly #report: (event: ReceiverEvent) => void;
   readonly #writeBehind: Budget;
   readonly #flusher: Flusher;
+  readonly #journal: Journal;
   #file: CurrentFile | undefined;
   #entries = 0;
   #bytes = 0;
   #items = 0;
   #moved = 0;
+  #resumed = 0;
   #movedReported = 0;
   #saved: SavedItem[] = [];
   readonly #unsaved = new Map<number, { readonly path: readonly string[]; readonly item: number; root?: string }>();
@@ -67,6 +75,7 @@ export class IncomingTransfer {
     this.#writeBehind = memory.writeBehind;
     this.#flusher = flusher;
     this.#report = report;
+    this.#journal = staging.journal;
     this.#tree = new IncomingTree(staging, umask, flusher, (index, as) => this.#onSaved(index, as), storageError);
   }
 
@@ -87,7 +96,7 @@ export class IncomingTransfer {
     this.#unsaved.set(entry.index, { path: entry.path, item });
     try {
       if (entry.type === "folder") await this.#tree.addFolder(entry);
-      else this.#file = { ...(await this.#tree.addFile(entry)), digests: new DigestList(), received: 0 };
+      else this.#file = this.#goOn(await this.#tree.addFile(entry));
     } catch (error) {
       throw storageError(error);
     }
@@ -106,6 +115,8 @@ export class IncomingTransfer {
     if (data.length !== Math.min(BLOCK_SIZE, left))
       throw new LanxferError("E_LENGTH", { text: "a block is too short" });
     if (!digestBlock(data).equals(digest)) throw new LanxferError("E_INTEGRITY");
+    if (file.part === undefined) throw new LanxferError("E_PROTO", { text: "a block of what is here" });
+    const number = file.digests.count;
     file.digests.push(digest);
     const position = file.received;
     file.received += data.length;
@@ -113,6 +124,7 @@ export class IncomingTransfer {
     try {
       file.part.write(data, position, (written) => {
         this.#moved += written;
+        if (written > 0) file.checkpoints?.wrote(number);
         this.#writeBehind.give(data.length);
         this.#recycle(data);
       });
@@ -128,13 +140,18 @@ export class IncomingTransfer {
       throw new LanxferError("E_PROTO", { text: "the end of another entry" });
     }
     if (file.received !== file.entry.size) throw new LanxferError("E_LENGTH", { text: "fewer bytes than announced" });
-    const root = file.digests.root();
+    const finished = file.held?.finished === true;
+    const root = finished ? file.held?.root : file.digests.root();
     if (root !== message.root) throw new LanxferError("E_INTEGRITY");
     const unsaved = this.#unsaved.get(message.index);
     if (unsaved !== undefined) unsaved.root = root;
     await this.#flusher.places.take(1);
     this.#file = undefined;
-    void this.#tree.finishFile(file).then(() => this.#flusher.places.give(1));
+    const finish = async () => {
+      await file.checkpoints?.idle();
+      await this.#tree.finishFile(file, root);
+    };
+    void finish().then(() => this.#flusher.places.give(1));
   }
 
   /** Resolves when everything is durable and published. */
@@ -149,13 +166,30 @@ export class IncomingTransfer {
 
   /** Closes what is open, whatever happened. Never rejects. */
   async dispose(): Promise<void> {
-    await this.#file?.part.abandon();
+    await this.#file?.part?.abandon();
     this.#file = undefined;
     await this.#tree.abandon();
   }
 
+  /**
+   * Makes of what has come so far as much as can be taken up again. Resolves to
+   * the bytes of it, undefined when there is nothing. Never rejects.
+   */
+  async keep(): Promise<number | undefined> {
+    const blocks = (await this.#file?.checkpoints?.end()) ?? 0;
+    await this.#tree.settled();
+    const { files, bytes } = this.#tree.finished;
+    const durable = await this.#journal.sync().then(
+      () => true,
+      () => false,
+    );
+    if (files + blocks === 0 || !durable) return undefined;
+    return bytes + bytesIn(blocks, this.#file?.entry.size ?? 0);
+  }
+
   /** What the sender has not been told yet. */
   takeReports(): (MessageOf<"progress"> | MessageOf<"saved">)[] {
+    void this.#journal.write().catch((error) => this.#tree.fail(error));
     const reports: (MessageOf<"progress"> | MessageOf<"saved">)[] = [];
     if (this.#moved !== this.#movedReported) {
       this.#movedReported = this.#moved;
@@ -165,6 +199,20 @@ export class IncomingTransfer {
     for (const items of batches(this.#saved)) reports.push({ t: "saved", items });
     this.#saved = [];
     return reports;
+  }
+
+  /** Begins with what is held of a file. */
+  #goOn(file: OpenFile): CurrentFile {
+    const digests = file.held?.digests ?? new DigestList();
+    const received = bytesIn(file.held?.blocks ?? 0, file.entry.size);
+    this.#moved += received;
+    this.#resumed += received;
+    if (received > 0) this.#report({ type: "resumed", bytes: this.#resumed });
+    const large = file.part !== undefined && file.entry.size > BLOCK_SIZE;
+    const checkpoints = large
+      ? new Checkpoints(this.#journal, file.n, file.part, digests, (error) => this.#tree.fail(error))
+      : undefined;
+    return { ...file, digests, checkpoints, received };
   }
 
   /** Checks a top-level entry against the list that the offer showed. */

@@ -38,6 +38,18 @@ export class Part {
     return new Part(as, handle);
   }
 
+  /** Opens a part that an earlier attempt has left, and cuts off what is behind `bytes`. */
+  static async reopen(dir: PinnedDir, name: string, bytes: number): Promise<Part> {
+    const handle = await open(dir.path(name), constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      await handle.truncate(bytes);
+      return new Part(name, handle);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
   /** Begins to write; `done` is called in any case. A failure is thrown by the next call. */
   write(data: Buffer, position: number, done: (written: number) => void): void {
     if (this.#failure !== undefined) {
@@ -69,6 +81,17 @@ export class Part {
     } finally {
       await this.#handle.close();
     }
+  }
+
+  /** Makes the content durable that was written before the call. After a failure nothing of it can be relied on. */
+  async flushContent(): Promise<void> {
+    await this.#handle.datasync();
+  }
+
+  /** Waits for the writes. Resolves to the time of the last change after them (nanoseconds). */
+  async settled(): Promise<bigint> {
+    await Promise.all(this.#writes);
+    return (await this.#handle.stat({ bigint: true })).ctimeNs;
   }
 
   /** Closes without finishing. Never rejects. */

@@ -10,6 +10,7 @@ import { link, mkdir, open, rename, rmdir, unlink } from "node:fs/promises";
 import { LanxferError, systemCode } from "../core/errors.ts";
 import { numberedName, portableName } from "../core/names.ts";
 import type { PinnedDir } from "./pinned.ts";
+import { statsOf } from "./settle.ts";
 
 /** Names tried before giving up; each is one system call. */
 const MAX_NUMBER = 10_000;
@@ -23,15 +24,32 @@ const NO_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", 
  */
 const BAD_NAME = new Set(["EINVAL", "EILSEQ", "ENOENT"]);
 
+/**
+ * Told, and awaited, before anything gets the name `as`: whoever finds us killed
+ * has to know which name it may be. `reserved` says that something empty of ours
+ * may stand there.
+ */
+export type Intend = (as: string, reserved: boolean) => Promise<void>;
+
 /** Publishes the file `part`; resolves to the name it got. The part is gone afterwards. */
-export async function publishFile(inbox: PinnedDir, staging: PinnedDir, part: string, name: string): Promise<string> {
+export async function publishFile(
+  inbox: PinnedDir,
+  staging: PinnedDir,
+  part: string,
+  name: string,
+  intend: Intend,
+): Promise<string> {
   const from = staging.path(part);
   const as = await firstFree(name, false, async (candidate) => {
+    const final = inbox.path(candidate);
+    await assertFree(final);
+    await intend(candidate, false);
     try {
-      await link(from, inbox.path(candidate));
+      await link(from, final);
     } catch (error) {
       if (!NO_LINKS.has(systemCode(error) ?? "")) throw error;
-      await reserveAndRename(from, inbox.path(candidate));
+      await intend(candidate, true);
+      await reserveAndRename(from, final);
     }
   });
   await inbox.sync();
@@ -41,9 +59,17 @@ export async function publishFile(inbox: PinnedDir, staging: PinnedDir, part: st
 }
 
 /** Publishes the staged folder `part`; resolves to the name it got. */
-export async function publishFolder(inbox: PinnedDir, staging: PinnedDir, part: string, name: string): Promise<string> {
+export async function publishFolder(
+  inbox: PinnedDir,
+  staging: PinnedDir,
+  part: string,
+  name: string,
+  intend: Intend,
+): Promise<string> {
   const as = await firstFree(name, true, async (candidate) => {
     const final = inbox.path(candidate);
+    await assertFree(final);
+    await intend(candidate, true);
     await mkdir(final, { mode: 0o700 });
     try {
       // Replaces our own empty directory in one step; fails if something was put into it.
@@ -55,6 +81,11 @@ export async function publishFolder(inbox: PinnedDir, staging: PinnedDir, part: 
   });
   await inbox.sync();
   return as;
+}
+
+/** Throws EEXIST for what is there by now. Only link(2) and mkdir(2) decide; this spares the intention. */
+async function assertFree(final: string): Promise<void> {
+  if ((await statsOf(final)) !== undefined) throw Object.assign(new Error("EEXIST"), { code: "EEXIST" });
 }
 
 async function reserveAndRename(from: string, final: string): Promise<void> {

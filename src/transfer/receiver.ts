@@ -9,14 +9,20 @@ import { fromWire, LanxferError, toLanxferError, toWire } from "../core/errors.t
 import type { DeviceId } from "../core/ids.ts";
 import { checkName } from "../core/names.ts";
 import type { Flusher } from "./flush.ts";
+import { haveItems } from "./held.ts";
 import { type BlockMemory, IncomingTransfer, type Offer, type ReceiverEvent } from "./incoming.ts";
 import type { Link } from "./link.ts";
 import { Conversation } from "./machine.ts";
 import { openStaging, type Staging } from "./staging.ts";
-import { type Frame, type Message, type MessageOf, OPENING_MS, parseMessage } from "./wire.ts";
+import { batches, type Frame, type Message, type MessageOf, OPENING_MS, parseMessage, RESUME } from "./wire.ts";
 
 /** How often the sender hears of progress and of what was saved (milliseconds). */
 const REPORT_MS = 200;
+
+/** All of it landed in an earlier attempt: nothing is to be sent. */
+export interface Landed {
+  readonly already: readonly { readonly item: number; readonly as: string }[];
+}
 
 /** The daemon's yes to an offer; its no is thrown. */
 export interface Admission {
@@ -26,8 +32,11 @@ export interface Admission {
   readonly signal: AbortSignal;
   /** Everything is durable under its final name: to be recorded before the sender is told. Never rejects. */
   readonly landed: () => Promise<void>;
-  /** Called once, whatever happened, when everything is cleaned up; `error` is why it ended before it landed. */
-  readonly ended: (error: LanxferError | undefined) => void;
+  /**
+   * Called once, whatever happened, when everything is cleaned up; `error` is why
+   * it ended before it landed, `kept` how many bytes wait for a further attempt.
+   */
+  readonly ended: (error: LanxferError | undefined, kept: number | undefined) => void;
 }
 
 export interface ReceiverContext {
@@ -43,7 +52,7 @@ export interface ReceiverContext {
    * Judges an offer. `ask` tells the sender that a person has been asked. `gone`
    * is aborted when the sender gives up meanwhile. Throws to decline.
    */
-  readonly decide: (offer: Offer, ask: () => void, gone: AbortSignal) => Promise<Admission>;
+  readonly decide: (offer: Offer, ask: () => void, gone: AbortSignal) => Promise<Admission | Landed>;
 }
 
 type Received =
@@ -67,6 +76,8 @@ class ReceiverSession {
   readonly #context: ReceiverContext;
   readonly #frames: AsyncGenerator<Frame, void>;
   readonly #conversation = new Conversation();
+  /** The sender understands `have` and `landed`. */
+  #resumes = false;
   /** Read while an offer was being judged, not yet handled. */
   #ahead: Promise<Received> | undefined;
 
@@ -82,6 +93,7 @@ class ReceiverSession {
     const cancel = this.#context.clock.after(OPENING_MS, () => this.#link.destroy(late));
     const first = await this.#next().finally(cancel);
     if (first.is !== "message" || first.message.t !== "hello") return;
+    this.#resumes = first.message.features.includes(RESUME);
     this.#context.greeted(first.message);
     for (;;) {
       const next = await this.#next();
@@ -97,30 +109,43 @@ class ReceiverSession {
     const cancelled = () => void this.#link.refuse(toLanxferError(admission.signal.reason));
     admission.signal.addEventListener("abort", cancelled, { once: true });
     let outcome: LanxferError | undefined;
+    const { umask, memory, flusher } = this.#context;
+    const incoming = new IncomingTransfer(offer, staging, umask, memory, flusher, admission.report);
+    let kept: number | undefined;
     try {
       admission.signal.throwIfAborted();
-      await this.#receive(offer, admission, staging);
+      await this.#receive(offer, admission, staging, incoming);
     } catch (error) {
       outcome = toLanxferError(admission.signal.aborted ? admission.signal.reason : error);
+      if (this.#resumes && mayGoOn(outcome)) kept = await incoming.keep();
       throw outcome;
     } finally {
+      await incoming.dispose();
       admission.signal.removeEventListener("abort", cancelled);
-      await staging.dispose();
-      admission.ended(outcome);
+      await staging.dispose(kept !== undefined);
+      admission.ended(outcome, kept);
     }
   }
 
-  /** Undefined when the offer was declined: the connection goes on without it. */
+  /** Undefined when nothing is to come: the offer was declined, or has landed before. */
   async #admit(offer: Offer): Promise<{ admission: Admission; staging: Staging } | undefined> {
     try {
       for (const { name } of offer.items) checkName(name);
       const gone = this.#watchForHangUp();
-      const admission = await this.#context.decide(offer, () => this.#say({ t: "ask" }), gone);
+      const decision = await this.#context.decide(offer, () => this.#say({ t: "ask" }), gone);
+      if ("already" in decision) {
+        gone.throwIfAborted();
+        for (const items of batches(decision.already)) this.#say({ t: "landed", items });
+        this.#say({ t: "complete" });
+        return undefined;
+      }
+      const admission = decision;
       try {
         gone.throwIfAborted();
-        return { admission, staging: await openStaging(admission.inbox, this.#context.self, offer.id) };
+        const key = { self: this.#context.self, peer: this.#link.peer, id: offer.id };
+        return { admission, staging: await openStaging(admission.inbox, key, offer, this.#resumes) };
       } catch (error) {
-        admission.ended(toLanxferError(error));
+        admission.ended(toLanxferError(error), undefined);
         throw error;
       }
     } catch (error) {
@@ -130,11 +155,10 @@ class ReceiverSession {
     }
   }
 
-  async #receive(offer: Offer, admission: Admission, staging: Staging): Promise<void> {
-    const { umask, memory, flusher, clock } = this.#context;
-    const incoming = new IncomingTransfer(offer, staging, umask, memory, flusher, admission.report);
-    const stopReporting = clock.every(REPORT_MS, () => this.#tell(incoming));
+  async #receive(offer: Offer, admission: Admission, staging: Staging, incoming: IncomingTransfer): Promise<void> {
+    const stopReporting = this.#context.clock.every(REPORT_MS, () => this.#tell(incoming));
     try {
+      for (const items of batches(haveItems(staging.held, offer.entries))) this.#say({ t: "have", items });
       this.#say({ t: "accept" });
       await this.#readEntries(incoming);
       await incoming.finish();
@@ -146,7 +170,6 @@ class ReceiverSession {
       throw await withFreeSpace(toLanxferError(error), offer.bytes - incoming.moved, admission.inbox);
     } finally {
       stopReporting();
-      await incoming.dispose();
     }
   }
 
@@ -220,6 +243,12 @@ class ReceiverSession {
     this.#conversation.step("receiver", message.t);
     this.#link.send(message);
   }
+}
+
+/** Whether the same transfer may be offered again after this: what has come so far is then worth its room. */
+function mayGoOn({ code, kind }: LanxferError): boolean {
+  // A source that has changed will have changed then, too.
+  return kind.retryable && code !== "E_SOURCE_CHANGED";
 }
 
 /** Tells the sender of a full disk how much is missing. */

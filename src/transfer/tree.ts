@@ -8,9 +8,12 @@
 
 import { LanxferError } from "../core/errors.ts";
 import { localName } from "../core/names.ts";
+import { bytesIn } from "./blocks.ts";
 import type { Flusher } from "./flush.ts";
+import type { HeldEntry } from "./held.ts";
+import { isPublished, Leftovers } from "./leftovers.ts";
 import { clampTime, Part } from "./part.ts";
-import type { PinnedDir } from "./pinned.ts";
+import { PinnedDir } from "./pinned.ts";
 import { firstFree, publishFile, publishFolder } from "./publish.ts";
 import type { Staging } from "./staging.ts";
 import { MAX_PATH_BYTES, type MessageOf } from "./wire.ts";
@@ -21,13 +24,17 @@ type Entry = MessageOf<"entry">;
 export type OnSaved = (index: number, as: string | undefined, top: boolean) => void;
 
 interface Folder {
+  /** Its number in the journal. */
+  readonly n: number;
   /** The components of its path as the peer said them. */
   readonly path: readonly string[];
   readonly index: number;
-  readonly dir: PinnedDir;
+  /** None when it was published by an earlier attempt, or is inside one that was. */
+  readonly dir: PinnedDir | undefined;
   /** Name on disk; for the top-level folder its name in staging. */
   readonly name: string;
-  readonly changed: boolean;
+  /** The final name it has already. */
+  readonly as: string | undefined;
   readonly mtime: number;
   readonly parent: Folder | undefined;
   /** Entries in it that are not yet durable, plus one while more may come. */
@@ -35,14 +42,21 @@ interface Folder {
 }
 
 export interface OpenFile {
-  readonly part: Part;
+  /** Its number in the journal. */
+  readonly n: number;
+  /** What is written to; none when all of it was finished by an earlier attempt. */
+  readonly part: Part | undefined;
+  /** What is taken up of an earlier attempt. */
+  readonly held: HeldEntry | undefined;
   readonly entry: Entry;
   readonly folder: Folder | undefined;
-  readonly changed: boolean;
+  /** Name in staging. */
+  readonly name: string;
 }
 
 export class IncomingTree {
   readonly #staging: Staging;
+  readonly #leftovers: Leftovers;
   readonly #umask: number;
   readonly #flusher: Flusher;
   readonly #onSaved: OnSaved;
@@ -53,6 +67,7 @@ export class IncomingTree {
   /** Work that goes on behind the entries; each settles, failures are kept. */
   readonly #running = new Set<Promise<void>>();
   #failure: LanxferError | undefined;
+  readonly #finished = { files: 0, bytes: 0 };
   readonly #toError: (error: unknown) => LanxferError;
 
   constructor(
@@ -63,47 +78,75 @@ export class IncomingTree {
     toError: (error: unknown) => LanxferError,
   ) {
     this.#staging = staging;
+    this.#leftovers = new Leftovers(staging.held, staging.journal);
     this.#umask = umask;
     this.#flusher = flusher;
     this.#onSaved = onSaved;
     this.#toError = toError;
   }
 
-  /** Creates the folder of an entry. Throws E_NAME, E_PROTO or what the disk says. */
+  /** Creates the folder of an entry, or opens the one that is held. Throws E_NAME, E_PROTO or what the disk says. */
   async addFolder(entry: Entry): Promise<void> {
     const { parent, dir, name } = this.#place(entry);
+    const held = await this.#leftovers.take(entry, dir);
+    const { path, index, mtime } = entry;
+    if (parent !== undefined) parent.pending++;
+    const common = { path, index, mtime, parent, pending: 1 };
+    if (held !== undefined) {
+      const opened = held.published || dir === undefined ? undefined : await PinnedDir.open(dir.path(held.name));
+      if (opened !== undefined) this.#directories.add(opened);
+      this.#open = { ...common, n: held.n, dir: opened, name: held.name, as: held.as };
+      return;
+    }
+    if (dir === undefined) throw isPublished();
     let made: PinnedDir | undefined;
-    const as = await firstFree(name, true, async (candidate) => {
+    const n = this.#staging.journal.number();
+    const as = await firstFree(name ?? String(n), true, async (candidate) => {
       made = await dir.create(candidate, 0o700);
     });
     if (made === undefined) throw new Error("firstFree resolved without an attempt");
     this.#directories.add(made);
-    if (parent !== undefined) parent.pending++;
-    const { path, index, mtime } = entry;
-    this.#open = { path, index, dir: made, name: as, changed: as !== path.at(-1), mtime, parent, pending: 1 };
+    this.#begun(n, as, entry);
+    this.#open = { ...common, n, dir: made, name: as, as: undefined };
   }
 
-  /** Creates the file of an entry. Throws E_NAME, E_PROTO or what the disk says. */
+  /** Creates the file of an entry, or opens what is held of it. Throws E_NAME, E_PROTO or what the disk says. */
   async addFile(entry: Entry): Promise<OpenFile> {
     const { parent, dir, name } = this.#place(entry);
-    const part = await Part.create(dir, name);
+    const held = await this.#leftovers.take(entry, dir);
+    const place = { entry, folder: parent, held };
+    let file: OpenFile;
+    if (held !== undefined) {
+      const bytes = bytesIn(held.blocks, entry.size);
+      const part = held.finished || dir === undefined ? undefined : await Part.reopen(dir, held.name, bytes);
+      file = { ...place, n: held.n, name: held.name, part };
+    } else {
+      if (dir === undefined) throw isPublished();
+      const n = this.#staging.journal.number();
+      const part = await Part.create(dir, name ?? String(n));
+      file = { ...place, n, name: part.name, part };
+      this.#begun(n, part.name, entry);
+    }
     if (parent !== undefined) parent.pending++;
-    return { part, entry, folder: parent, changed: part.name !== entry.path.at(-1) };
+    return file;
   }
 
   /** Flushes a complete file and publishes it, or what it was the last part of, in the background. */
-  finishFile(file: OpenFile): Promise<void> {
+  finishFile(file: OpenFile, root: string): Promise<void> {
     return this.#background(async () => {
-      const mode = (0o666 & ~this.#umask) | (file.entry.executable === true ? 0o100 : 0);
-      await file.part.finish({ mtime: file.entry.mtime, mode }, this.#flusher);
-      if (file.folder === undefined) {
-        await this.#staging.inbox.verify();
-        const name = localName(file.entry.path[0] ?? "", true);
-        const as = await publishFile(this.#staging.inbox, this.#staging.dir, file.part.name, name);
-        this.#onSaved(file.entry.index, as, true);
+      const { entry, part, held, folder, n } = file;
+      if (part !== undefined) {
+        await this.#flushPart(n, part, entry);
+        this.#staging.journal.add({ t: "finished", n, root });
+      }
+      this.#finished.files++;
+      this.#finished.bytes += entry.size;
+      if (folder === undefined) {
+        const as = held?.as ?? (await this.#publish(n, file.name, entry));
+        this.#onSaved(entry.index, as, true);
       } else {
-        this.#onSaved(file.entry.index, file.changed ? file.part.name : undefined, false);
-        await this.#settle(file.folder);
+        this.#onSaved(entry.index, file.name === entry.path.at(-1) ? undefined : file.name, false);
+        await this.#settle(folder);
       }
     });
   }
@@ -120,6 +163,16 @@ export class IncomingTree {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
+  /** Something behind the entries went wrong; the first failure stays. */
+  fail(error: unknown): void {
+    this.#failure ??= this.#toError(error);
+  }
+
+  /** Files that are flushed whole, published or not. */
+  get finished(): { readonly files: number; readonly bytes: number } {
+    return this.#finished;
+  }
+
   throwIfFailed(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }
@@ -133,19 +186,47 @@ export class IncomingTree {
   }
 
   /** Finds the open folder that an entry belongs to and its name there, and leaves those it is no longer in. */
-  #place(entry: Entry): { parent: Folder | undefined; dir: PinnedDir; name: string } {
+  #place(entry: Entry): { parent: Folder | undefined; dir: PinnedDir | undefined; name: string | undefined } {
     const bytes = entry.path.reduce((sum, component) => sum + Buffer.byteLength(component) + 1, -1);
     if (bytes > MAX_PATH_BYTES) throw new LanxferError("E_NAME", { text: "the path is too long" });
     const top = entry.path.length === 1;
     const name = localName(entry.path.at(-1) ?? "", top);
     this.#leave(entry.path.slice(0, -1));
-    // In staging a top-level part never has a name that the peer chose.
-    if (top) return { parent: undefined, dir: this.#staging.dir, name: String(entry.index) };
+    // In staging a top-level part never has a name that the peer chose, but its number.
+    if (top) return { parent: undefined, dir: this.#staging.dir, name: undefined };
     const parent = this.#open;
     if (parent === undefined || parent.path.length !== entry.path.length - 1) {
       throw new LanxferError("E_PROTO", { text: "an entry outside of the folders that are open" });
     }
     return { parent, dir: parent.dir, name };
+  }
+
+  #begun(n: number, name: string, { path, type, size, mtime, executable }: Entry): void {
+    const facts = { path, type, size, mtime, ...(executable !== undefined && { executable }) };
+    this.#staging.journal.add({ t: "begun", n, name, facts });
+  }
+
+  async #flushPart(n: number, part: Part, { mtime, executable }: Entry): Promise<void> {
+    const mode = (0o666 & ~this.#umask) | (executable === true ? 0o100 : 0);
+    try {
+      await part.finish({ mtime, mode }, this.#flusher);
+    } catch (error) {
+      // A flush may say only once what was lost: nothing of this part can be relied on.
+      this.#staging.journal.add({ t: "dropped", n });
+      throw error;
+    }
+  }
+
+  /** Gives a complete item its final name. */
+  async #publish(n: number, part: string, entry: Pick<Entry, "path" | "type">): Promise<string> {
+    const { inbox, dir, journal, durable } = this.#staging;
+    await inbox.verify();
+    await durable;
+    const publish = entry.type === "file" ? publishFile : publishFolder;
+    return publish(inbox, dir, part, localName(entry.path[0] ?? "", true), (as, reserved) => {
+      journal.add({ t: "publishing", n, as, reserved });
+      return journal.sync();
+    });
   }
 
   /** Leaves open folders until the newest is `path` or one around it. */
@@ -160,28 +241,28 @@ export class IncomingTree {
   /** One thing less to wait for in `folder`; the last one makes it durable. */
   async #settle(folder: Folder): Promise<void> {
     if (--folder.pending > 0) return;
-    try {
-      await folder.dir.setAttributes({ mtime: clampTime(folder.mtime), mode: 0o777 & ~this.#umask });
-      await folder.dir.flush(this.#flusher);
-    } finally {
-      this.#directories.delete(folder.dir);
-      await folder.dir.close();
+    const { dir, path, index, parent, mtime, name } = folder;
+    if (dir !== undefined) {
+      try {
+        await this.#leftovers.removeFrom(path, dir);
+        await dir.setAttributes({ mtime: clampTime(mtime), mode: 0o777 & ~this.#umask });
+        await dir.flush(this.#flusher);
+      } finally {
+        this.#directories.delete(dir);
+        await dir.close();
+      }
     }
-    if (folder.parent === undefined) {
-      await this.#staging.inbox.verify();
-      const name = localName(folder.path[0] ?? "", true);
-      const as = await publishFolder(this.#staging.inbox, this.#staging.dir, folder.name, name);
-      this.#onSaved(folder.index, as, true);
+    if (parent === undefined) {
+      const as = folder.as ?? (await this.#publish(folder.n, name, { path: [...path], type: "folder" }));
+      this.#onSaved(index, as, true);
     } else {
-      this.#onSaved(folder.index, folder.changed ? folder.name : undefined, false);
-      await this.#settle(folder.parent);
+      this.#onSaved(index, name === path.at(-1) ? undefined : name, false);
+      await this.#settle(parent);
     }
   }
 
   #background(work: () => Promise<void>): Promise<void> {
-    const run = work().catch((error) => {
-      this.#failure ??= this.#toError(error);
-    });
+    const run = work().catch((error) => this.fail(error));
     this.#running.add(run);
     return run.then(() => void this.#running.delete(run));
   }

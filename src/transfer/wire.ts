@@ -71,6 +71,23 @@ const blocks = z
   .min(0)
   .max(Number.MAX_SAFE_INTEGER / BLOCK_SIZE);
 
+export const offerMessage = z
+  .object({
+    t: z.literal("offer"),
+    id: z.custom<TransferId>(isTransferId, "not a transfer id"),
+    entries: size,
+    bytes: size,
+    /** How many top-level items there are; the first 64 of them are listed. */
+    count: size,
+    items: z
+      .array(z.object({ name: component, type: itemType }))
+      .min(1)
+      .max(MAX_LISTED_ITEMS),
+  })
+  // A person may be asked about this list: nothing may come that was left out of it.
+  .refine(({ items, count }) => items.length === Math.min(count, MAX_LISTED_ITEMS), "not all items are listed")
+  .refine(({ count, entries }) => count <= entries, "fewer entries than items");
+
 /** PROTOCOL 4: every message. Unknown fields are ignored, anything else that does not fit is refused. */
 export const message = z.discriminatedUnion("t", [
   z.object({
@@ -82,22 +99,7 @@ export const message = z.discriminatedUnion("t", [
     port: z.number().int().min(1).max(65_535),
   }),
   z.object({ t: z.literal("heartbeat") }),
-  z
-    .object({
-      t: z.literal("offer"),
-      id: z.custom<TransferId>(isTransferId, "not a transfer id"),
-      entries: size,
-      bytes: size,
-      /** How many top-level items there are; the first 64 of them are listed. */
-      count: size,
-      items: z
-        .array(z.object({ name: component, type: itemType }))
-        .min(1)
-        .max(MAX_LISTED_ITEMS),
-    })
-    // A person may be asked about this list: nothing may come that was left out of it.
-    .refine(({ items, count }) => items.length === Math.min(count, MAX_LISTED_ITEMS), "not all items are listed")
-    .refine(({ count, entries }) => count <= entries, "fewer entries than items"),
+  offerMessage,
   z.object({ t: z.literal("accept") }),
   z.object({ t: z.literal("ask") }),
   z.object({ t: z.literal("decline"), code: errorCode, details: errorDetails }),

@@ -95,7 +95,7 @@ describe("what is delivered", () => {
     const size = 4 * 1024 ** 3 + 1;
     await truncate(file, size);
     const sent = await anna.send(bert, [file]);
-    expect(await anna.ended(sent.id, 110_000)).toMatchObject({ state: "done", bytes: size });
+    expect(await anna.ended(sent.id, 110_000)).toMatchObject({ error: null, state: "done", bytes: size });
     expect((await stat(path.join(bert.inbox, "sparse.img"))).size).toBe(size);
   });
 

@@ -43,21 +43,25 @@ export class Admission {
     return this.#promised.size;
   }
 
-  /** Throws E_LIMIT, E_BUSY, E_NO_SPACE or E_INBOX; otherwise the room is set aside until `release`. */
-  async reserve(offer: Offer): Promise<Promised> {
+  /**
+   * Throws E_LIMIT, E_BUSY, E_NO_SPACE or E_INBOX; otherwise the room is set aside
+   * until `release`. `here` bytes of it are on the disk already.
+   */
+  async reserve(offer: Offer, here: number): Promise<Promised> {
     const limits = this.#limits();
     if (offer.entries > limits.entries) throw new LanxferError("E_LIMIT", { text: "too many files and folders" });
     if (limits.transfer > 0 && offer.bytes > limits.transfer)
       throw new LanxferError("E_LIMIT", { text: "too many bytes" });
     if (this.#promised.size >= limits.parallel)
       throw new LanxferError("E_BUSY", { text: "too many transfers at once" });
-    const promised: Promised = { bytes: offer.bytes + offer.entries * BYTES_PER_ENTRY, moved: 0 };
+    const promised: Promised = { bytes: offer.bytes + offer.entries * BYTES_PER_ENTRY, moved: here };
     this.#promised.add(promised); // before the first await: two offers must not see the same room
     try {
       const free = await this.free();
-      const others = [...this.#promised].reduce((sum, { bytes, moved }) => sum + bytes - moved, -promised.bytes);
+      const needs = promised.bytes - here;
+      const others = [...this.#promised].reduce((sum, { bytes, moved }) => sum + bytes - moved, -needs);
       const has = Math.max(0, free - others);
-      if (promised.bytes > has) throw new LanxferError("E_NO_SPACE", { needs: promised.bytes, has });
+      if (needs > has) throw new LanxferError("E_NO_SPACE", { needs, has });
       return promised;
     } catch (error) {
       this.#promised.delete(promised);

@@ -1,6 +1,7 @@
 /** Transfers to this device: from a link that passed the gate to files in the inbox and a line in the history. */
 
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import type { OfferView, Policy } from "../../control/schema.ts";
 import type { Clock } from "../../core/clock.ts";
 import { LanxferError, toLanxferError } from "../../core/errors.ts";
@@ -9,10 +10,14 @@ import type { Log } from "../../core/log.ts";
 import type { Flusher } from "../../transfer/flush.ts";
 import type { BlockMemory, Offer, ReceiverEvent } from "../../transfer/incoming.ts";
 import type { Link } from "../../transfer/link.ts";
-import { type Admission as Admitted, serveLink } from "../../transfer/receiver.ts";
+import { type Admission as Admitted, type Landed, serveLink } from "../../transfer/receiver.ts";
+import { type Kept, removeKept } from "../../transfer/staging.ts";
 import type { MessageOf } from "../../transfer/wire.ts";
-import type { TransferRecord, Transfers } from "../record/transfers.ts";
-import type { Admission } from "./admission.ts";
+import type { TransferRecord, TransferStart, Transfers } from "../record/transfers.ts";
+import type { Admission, Promised } from "./admission.ts";
+import { Claims } from "./claims.ts";
+import type { Interrupted } from "./interrupted.ts";
+import type { LandedTransfers } from "./landed.ts";
 import type { Offers } from "./offers.ts";
 
 export interface IncomingDeps {
@@ -25,6 +30,8 @@ export interface IncomingDeps {
   readonly transfers: Transfers;
   readonly offers: Offers;
   readonly admission: Admission;
+  readonly interrupted: Interrupted;
+  readonly landed: LandedTransfers;
   readonly inbox: () => string;
   /** What the local user decided about a device; undefined for a stranger. */
   readonly trusted: (id: DeviceId) => { readonly name: string; readonly policy: Policy } | undefined;
@@ -45,11 +52,22 @@ interface Served {
 export class Incoming {
   readonly #deps: IncomingDeps;
   readonly #served = new Set<Served>();
-  /** Transfers under way, by device and id: of two connections with the same one, the first wins. */
-  readonly #claimed = new Set<string>();
+  readonly #claims = new Claims();
 
   constructor(deps: IncomingDeps) {
     this.#deps = deps;
+  }
+
+  /** Takes note of what earlier runs have left in the inbox. */
+  async restore(kept: readonly Kept[]): Promise<void> {
+    for (const one of kept.toSorted((a, b) => a.since - b.since)) {
+      const { peer, offer, bytes } = one;
+      const device = this.#device(peer);
+      const goesOn = device !== undefined && this.#deps.landed.find(peer, offer.id) === undefined;
+      if (!goesOn) await removeKept(this.#deps.inbox(), { self: this.#deps.self, peer, id: offer.id });
+      else
+        await this.#wait(one, this.#start(offer, { id: peer, name: device.name }, "waiting", this.#giveUp(one)), bytes);
+    }
   }
 
   /** Takes over a link. Never throws: what goes wrong is told to the other end and logged. */
@@ -66,7 +84,7 @@ export class Incoming {
     void served.done.then(() => this.#served.delete(served));
   }
 
-  /** Ends transfers and links, of one device or of all. Resolves when they have ended. */
+  /** Ends transfers and links, of one device, with what is kept of it, or of all. Resolves when they have ended. */
   async cancelAll(reason: LanxferError, from?: DeviceId): Promise<void> {
     const affected = [...this.#served].filter((served) => from === undefined || served.link.peer === from);
     for (const served of affected) {
@@ -74,6 +92,7 @@ export class Incoming {
       else void served.link.refuse(reason);
     }
     await Promise.all(affected.map((served) => served.done));
+    if (from !== undefined) await this.#deps.interrupted.forgetAll(from, reason);
   }
 
   /** Resolves when nothing is being received any more; idle links may still be open. */
@@ -102,52 +121,83 @@ export class Incoming {
     }
   }
 
-  async #decide(served: Served, offer: Offer, ask: () => void, gone: AbortSignal): Promise<Admitted> {
-    const { admission, offers, log } = this.#deps;
-    const device = this.#device(served.link.peer);
+  async #decide(served: Served, offer: Offer, ask: () => void, gone: AbortSignal): Promise<Admitted | Landed> {
+    const { landed, interrupted, log } = this.#deps;
+    const { peer } = served.link;
+    const device = this.#device(peer);
     if (device === undefined) throw new LanxferError("E_NOT_PAIRED");
-    const key = `${served.link.peer}:${offer.id}`;
-    if (this.#claimed.has(key)) throw new LanxferError("E_BUSY", { text: "this transfer is already under way" });
-    this.#claimed.add(key);
+    const release = await this.#claims.take(`${peer}:${offer.id}`, (reason) => {
+      if (served.record === undefined) served.link.destroy(reason);
+      else served.record.cancel(reason);
+    });
     try {
-      const promised = await admission.reserve(offer);
+      const already = landed.find(peer, offer.id);
+      if (already !== undefined) {
+        release();
+        return { already };
+      }
+      const waiting = interrupted.take(peer, offer.id);
       try {
-        if (device.policy === "ask") await offers.wait(this.#offerView(served, offer, device.name), ask, gone);
+        const promised = await this.#reserve(offer, waiting?.kept.bytes ?? 0);
+        // Whoever accepted this once is not asked again because a cable was pulled.
+        const asked = waiting !== undefined && isDeepStrictEqual(waiting.kept.offer, offer);
+        try {
+          if (device.policy === "ask" && !asked) await this.#ask(served, offer, device.name, ask, gone);
+        } catch (error) {
+          this.#deps.admission.release(promised);
+          throw error;
+        }
+        return this.#admit(served, offer, device.name, release, promised);
       } catch (error) {
-        admission.release(promised);
+        if (waiting !== undefined) await interrupted.add(waiting.kept, waiting.record);
         throw error;
       }
-      return this.#admit(served, offer, device.name, () => this.#claimed.delete(key), promised);
     } catch (error) {
-      this.#claimed.delete(key);
+      release();
       const { code } = toLanxferError(error);
-      log.warn({ peer: served.link.peer, transfer: offer.id, bytes: offer.bytes, code }, "offer declined");
+      log.warn({ peer, transfer: offer.id, bytes: offer.bytes, code }, "offer declined");
       throw error;
     }
   }
 
-  #admit(
-    served: Served,
-    offer: Offer,
-    name: string,
-    unclaim: () => void,
-    promised: Parameters<Admission["release"]>[0],
-  ): Admitted {
-    const { transfers, admission, log, ended } = this.#deps;
+  /** What was interrupted longest ago makes room where there is none. */
+  async #reserve(offer: Offer, here: number): Promise<Promised> {
+    const { admission, interrupted } = this.#deps;
+    try {
+      return await admission.reserve(offer, here);
+    } catch (error) {
+      const { code, details } = toLanxferError(error);
+      const missing = Number(details["needs"]) - Number(details["has"]);
+      if (code !== "E_NO_SPACE" || !(await interrupted.makeRoom(missing))) throw error;
+      return admission.reserve(offer, here);
+    }
+  }
+
+  #ask(served: Served, offer: Offer, name: string, ask: () => void, gone: AbortSignal): Promise<void> {
+    return this.#deps.offers.wait(this.#offerView(served, offer, name), ask, gone);
+  }
+
+  #admit(served: Served, offer: Offer, name: string, release: () => void, promised: Promised): Admitted {
+    const { admission, landed, log, ended } = this.#deps;
     const inbox = this.#deps.inbox();
     const cancel = new AbortController();
     const peer = { id: served.link.peer, name };
-    const { id, items, entries, bytes } = offer;
-    const record = transfers.start({ id, direction: "in", peer, items, entries, bytes, state: "running" }, (reason) =>
-      cancel.abort(reason),
-    );
+    let onCancel = (reason: LanxferError) => cancel.abort(reason);
+    const record = this.#start(offer, peer, "running", (reason) => onCancel(reason));
     served.record = record;
-    const fields = { transfer: id, peer: peer.id, entries, bytes };
+    const fields = { transfer: offer.id, peer: peer.id, entries: offer.entries, bytes: offer.bytes };
     const close = async (error: LanxferError | undefined): Promise<void> => {
       record.end(error?.with({ peer: name }));
       if (error === undefined) log.info({ ...fields, ms: record.elapsed }, "transfer received");
       else log.warn({ ...fields, code: error.code, ms: record.elapsed }, "transfer not received");
       await ended(record);
+    };
+    const pause = (error: LanxferError, bytes: number): void => {
+      log.info({ ...fields, moved: bytes, code: error.code }, "transfer interrupted");
+      const kept = { peer: peer.id, offer, bytes, since: this.#deps.clock.now() };
+      onCancel = this.#giveUp(kept);
+      record.waits(error.with({ peer: name }));
+      void this.#wait(kept, record, bytes);
     };
     return {
       inbox,
@@ -156,13 +206,37 @@ export class Incoming {
         if (event.type === "moved") promised.moved = event.bytes;
         this.#report(record, inbox, event);
       },
-      landed: () => close(undefined),
-      ended: (error) => {
+      landed: async () => {
+        await close(undefined);
+        landed.add(record.view);
+      },
+      ended: (error, kept) => {
+        served.record = undefined;
         admission.release(promised);
-        unclaim();
-        if (!record.ended) void close(error ?? new LanxferError("E_LOST"));
+        if (error !== undefined && kept !== undefined && !record.ended) pause(error, kept);
+        else if (!record.ended) void close(error ?? new LanxferError("E_LOST"));
+        release();
       },
     };
+  }
+
+  #start(
+    { id, items, entries, bytes }: Offer,
+    peer: TransferStart["peer"],
+    state: TransferStart["state"],
+    cancel: (reason: LanxferError) => void,
+  ): TransferRecord {
+    return this.#deps.transfers.start({ id, direction: "in", peer, items, entries, bytes, state }, cancel);
+  }
+
+  async #wait(kept: Kept, record: TransferRecord, moved: number): Promise<void> {
+    record.patch({ moved });
+    await this.#deps.interrupted.add(kept, record);
+  }
+
+  /** What a cancel does while a transfer is interrupted. */
+  #giveUp({ peer, offer }: Kept): (reason: LanxferError) => void {
+    return (reason) => void this.#deps.interrupted.forget(peer, offer.id, reason);
   }
 
   #report(record: TransferRecord, inbox: string, event: ReceiverEvent): void {
@@ -172,6 +246,9 @@ export class Incoming {
         break;
       case "published":
         record.published(event.item, event.as, join(inbox, event.as));
+        break;
+      case "resumed":
+        record.patch({ resumed: event.bytes });
         break;
       case "renamed":
         record.renamed(event.path, event.as);

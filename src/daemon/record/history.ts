@@ -47,12 +47,18 @@ export class History {
   /** The last lines, newest first; `wanted` filters before counting. */
   async read(limit: number, wanted: (line: HistoryView) => boolean = () => true): Promise<HistoryView[]> {
     const found: HistoryView[] = [];
-    for await (const text of linesFromEnd(this.#path)) {
-      const line = parse(text);
-      if (line !== undefined && wanted(line)) found.push(line);
+    for await (const line of this.newestFirst()) {
+      if (wanted(line)) found.push(line);
       if (found.length >= limit) break;
     }
     return found;
+  }
+
+  async *newestFirst(): AsyncGenerator<HistoryView, void> {
+    for await (const text of linesFromEnd(this.#path)) {
+      const line = parse(text);
+      if (line !== undefined) yield line;
+    }
   }
 
   async close(): Promise<void> {

@@ -150,6 +150,6 @@ describe("trees of any shape", () => {
       }),
       { numRuns: 40 },
     );
-    expect(await readdir(path.join(inbox, ".lanxfer"))).toEqual([]);
+    await expect.poll(() => readdir(path.join(inbox, ".lanxfer"))).toEqual([]);
   });
 });

@@ -35,14 +35,14 @@ class Places {
   async file(name: string, content: string): Promise<string> {
     const part = `part${this.#parts++}`;
     await writeFile(this.staging.path(part), content);
-    return publishFile(this.inbox, this.staging, part, name);
+    return publishFile(this.inbox, this.staging, part, name, async () => {});
   }
 
   async folder(name: string, inner: string): Promise<string> {
     const part = `part${this.#parts++}`;
     await mkdir(this.staging.path(part));
     await writeFile(path.join(this.staging.path(part), inner), inner);
-    return publishFolder(this.inbox, this.staging, part, name);
+    return publishFolder(this.inbox, this.staging, part, name, async () => {});
   }
 
   /** What is in the inbox, and that staging is empty. */
@@ -119,7 +119,9 @@ describe("a file that is published", () => {
 
   it("fails, and leaves nothing, when the part is not there", async () => {
     await using places = await Places.open();
-    await expect(publishFile(places.inbox, places.staging, "missing", "a")).rejects.toMatchObject({ code: "ENOENT" });
+    await expect(publishFile(places.inbox, places.staging, "missing", "a", async () => {})).rejects.toMatchObject({
+      code: "ENOENT",
+    });
     expect(await places.names()).toEqual([]);
   });
 });
@@ -161,7 +163,9 @@ describe("a folder that is published", () => {
 
   it("fails, and gives its name back, when the part is not there", async () => {
     await using places = await Places.open();
-    await expect(publishFolder(places.inbox, places.staging, "missing", "d")).rejects.toMatchObject({ code: "ENOENT" });
+    await expect(publishFolder(places.inbox, places.staging, "missing", "d", async () => {})).rejects.toMatchObject({
+      code: "ENOENT",
+    });
     expect(await places.names()).toEqual([]);
   });
 });

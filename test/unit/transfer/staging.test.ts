@@ -5,7 +5,8 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { LanxferError } from "../../../src/core/errors.ts";
 import { type DeviceId, deviceIdFromHash, shortId, type TransferId, transferIdFrom } from "../../../src/core/ids.ts";
-import { openStaging, storageError, sweepStaging } from "../../../src/transfer/staging.ts";
+import { findKept, openStaging, type Staging, storageError } from "../../../src/transfer/staging.ts";
+import type { MessageOf } from "../../../src/transfer/wire.ts";
 import { openFilesBelow } from "../../support/leaks.ts";
 import { temporaryDirectories, unprivileged } from "../../support/temporary.ts";
 
@@ -13,6 +14,15 @@ const directory = temporaryDirectories();
 const idOf = (seed: string): DeviceId => deviceIdFromHash(createHash("sha256").update(seed).digest());
 const transfer = (n: number): TransferId => transferIdFrom(Buffer.alloc(10, n));
 const self = idOf("self");
+const peer = idOf("peer");
+
+/** Room for transfer `n` of the peer, nothing taken up. */
+function staging(inbox: string, n: number, device = self): Promise<Staging> {
+  const offer: MessageOf<"offer"> = { t: "offer", id: transfer(n), entries: 1, bytes: 0, count: 1, items: [] };
+  return openStaging(inbox, { self: device, peer, id: transfer(n) }, offer, false);
+}
+
+const nameOf = (n: number) => `${shortId(self)}.${shortId(peer)}.${transfer(n)}`;
 
 async function inboxIn(root: string): Promise<string> {
   const inbox = path.join(root, "inbox");
@@ -21,14 +31,14 @@ async function inboxIn(root: string): Promise<string> {
 }
 
 describe("the staging of a transfer", () => {
-  it("is a directory that only the user can read, in the inbox, named after the device and the transfer", async () => {
+  it("is a directory that only the user can read, in the inbox, named after both devices and the transfer", async () => {
     const inbox = await inboxIn(await directory());
-    const staging = await openStaging(inbox, self, transfer(1));
-    const name = path.join(inbox, ".lanxfer", `${shortId(self)}.${transfer(1)}`);
+    const opened = await staging(inbox, 1);
+    const name = path.join(inbox, ".lanxfer", nameOf(1));
     for (const each of [path.join(inbox, ".lanxfer"), name]) expect((await stat(each)).mode & 0o777).toBe(0o700);
-    await writeFile(staging.dir.path("part"), "x");
+    await writeFile(opened.dir.path("part"), "x");
     expect(await readFile(path.join(name, "part"), "utf8")).toBe("x");
-    await staging.dispose();
+    await opened.dispose(false);
   });
 
   it("goes with all that is in it, however deep, and leaves no descriptor open", async () => {
@@ -36,34 +46,44 @@ describe("the staging of a transfer", () => {
     const inbox = await inboxIn(root);
     await mkdir(path.join(root, "elsewhere"));
     await writeFile(path.join(root, "elsewhere", "kept"), "kept");
-    const staging = await openStaging(inbox, self, transfer(1));
-    await mkdir(path.join(staging.dir.path("a"), "b", "c"), { recursive: true });
-    await writeFile(path.join(staging.dir.path("a"), "b", "c", "file"), "");
-    await symlink(path.join(root, "elsewhere"), staging.dir.path("link"));
-    await chmod(staging.dir.path("a"), 0o500);
-    await staging.dispose();
+    const opened = await staging(inbox, 1);
+    await mkdir(path.join(opened.dir.path("a"), "b", "c"), { recursive: true });
+    await writeFile(path.join(opened.dir.path("a"), "b", "c", "file"), "");
+    await symlink(path.join(root, "elsewhere"), opened.dir.path("link"));
+    await chmod(opened.dir.path("a"), 0o500);
+    await opened.dispose(false);
     expect(await readdir(path.join(inbox, ".lanxfer"))).toEqual([]);
     expect(await readdir(path.join(root, "elsewhere"))).toEqual(["kept"]);
     expect(openFilesBelow(root)).toEqual([]);
-    await staging.dispose(); // once more does nothing
+    await opened.dispose(false); // once more does nothing
   });
 
-  it("is for one transfer of that id at a time", async () => {
+  it("is another one for each transfer and each device that shares the inbox", async () => {
     const inbox = await inboxIn(await directory());
-    const first = await openStaging(inbox, self, transfer(1));
-    await expect(openStaging(inbox, self, transfer(1))).rejects.toMatchObject({ code: "E_BUSY" });
-    const second = await openStaging(inbox, self, transfer(2));
-    const third = await openStaging(inbox, idOf("another device with the same inbox"), transfer(1));
-    for (const each of [first, second, third]) await each.dispose();
-    await (await openStaging(inbox, self, transfer(1))).dispose();
+    const all = [await staging(inbox, 1), await staging(inbox, 2), await staging(inbox, 1, idOf("another device"))];
+    expect(await readdir(path.join(inbox, ".lanxfer"))).toHaveLength(3);
+    for (const each of all) await each.dispose(false);
+    expect(await readdir(path.join(inbox, ".lanxfer"))).toEqual([]);
+  });
+
+  it("stays when it is to be kept, and begins anew when that is not to be taken up", async () => {
+    const inbox = await inboxIn(await directory());
+    const first = await staging(inbox, 1);
+    await writeFile(first.dir.path("0"), "part");
+    await first.dispose(true);
+    expect((await readdir(path.join(inbox, ".lanxfer", nameOf(1)))).sort()).toEqual(["0", "journal"]);
+    const second = await staging(inbox, 1);
+    expect(await readdir(path.join(inbox, ".lanxfer", nameOf(1)))).toEqual(["journal"]);
+    await second.dispose(false);
+    expect(openFilesBelow(path.dirname(inbox))).toEqual([]);
   });
 
   it("goes from where it is, when the inbox was renamed meanwhile", async () => {
     const root = await directory();
     const inbox = await inboxIn(root);
-    const staging = await openStaging(inbox, self, transfer(1));
+    const opened = await staging(inbox, 1);
     await rename(inbox, path.join(root, "renamed"));
-    await staging.dispose();
+    await opened.dispose(false);
     expect(await readdir(path.join(root, "renamed", ".lanxfer"))).toEqual([]);
     expect(await readdir(root)).toEqual(["renamed"]);
   });
@@ -99,7 +119,7 @@ describe("the staging of a transfer", () => {
     await mkdir(path.join(root, "elsewhere"));
     await spoil(inbox);
     const before = await readdir(root, { recursive: true });
-    const opening = openStaging(inbox, self, transfer(1));
+    const opening = staging(inbox, 1);
     await expect(opening).rejects.toMatchObject({ code: "E_INBOX", message: expect.stringMatching(words) });
     expect(await readdir(root, { recursive: true })).toEqual(before);
     expect(openFilesBelow(root)).toEqual([]);
@@ -110,7 +130,7 @@ describe("the staging of a transfer", () => {
     const inbox = await inboxIn(root);
     await chmod(inbox, 0o555);
     await unprivileged(root, async () => {
-      await expect(openStaging(inbox, self, transfer(1))).rejects.toMatchObject({
+      await expect(staging(inbox, 1)).rejects.toMatchObject({
         code: "E_INBOX",
         message: expect.stringContaining("permission denied"),
       });
@@ -118,10 +138,11 @@ describe("the staging of a transfer", () => {
   });
 });
 
-describe("the sweep at a start", () => {
-  it("removes what an earlier run of this device left, and nothing else", async () => {
+describe("the look into staging at a start", () => {
+  it("removes what this device left and nothing can be made of, and nothing else", async () => {
     const inbox = await inboxIn(await directory());
     const own = `${shortId(self)}.${transfer(1)}`;
+    const ownToo = nameOf(2);
     const others = [
       `${shortId(idOf("other"))}.${transfer(1)}`, // of another device that shares the inbox
       `${shortId(self)}.${transfer(1)}.bak`,
@@ -131,13 +152,14 @@ describe("the sweep at a start", () => {
       "notes.txt",
       ".hidden",
     ];
-    await mkdir(path.join(inbox, ".lanxfer", own, "deep", "er"), { recursive: true });
+    for (const name of [own, ownToo])
+      await mkdir(path.join(inbox, ".lanxfer", name, "deep", "er"), { recursive: true });
     for (const name of others) await writeFile(path.join(inbox, ".lanxfer", name), name);
     await writeFile(path.join(inbox, own), "of the user");
-    expect(await sweepStaging(inbox, self)).toBe(1);
+    expect(await findKept(inbox, self)).toEqual([]);
     expect((await readdir(path.join(inbox, ".lanxfer"))).sort()).toEqual(others.toSorted());
     expect(await readFile(path.join(inbox, own), "utf8")).toBe("of the user");
-    expect(await sweepStaging(inbox, self)).toBe(0);
+    expect(await findKept(inbox, self)).toEqual([]);
   });
 
   it("removes a link that has one of its names, not what it leads to", async () => {
@@ -147,7 +169,7 @@ describe("the sweep at a start", () => {
     await writeFile(path.join(root, "precious", "file"), "kept");
     await mkdir(path.join(inbox, ".lanxfer"));
     await symlink(path.join(root, "precious"), path.join(inbox, ".lanxfer", `${shortId(self)}.${transfer(1)}`));
-    expect(await sweepStaging(inbox, self)).toBe(1);
+    expect(await findKept(inbox, self)).toEqual([]);
     expect(await readFile(path.join(root, "precious", "file"), "utf8")).toBe("kept");
   });
 
@@ -157,14 +179,14 @@ describe("the sweep at a start", () => {
     const victim = path.join(root, "elsewhere", `${shortId(self)}.${transfer(1)}`);
     await mkdir(victim, { recursive: true });
     await symlink("../elsewhere", path.join(inbox, ".lanxfer"));
-    expect(await sweepStaging(inbox, self)).toBe(0);
+    expect(await findKept(inbox, self)).toEqual([]);
     expect((await stat(victim)).isDirectory()).toBe(true);
   });
 
   it("has nothing to do where there never was a transfer", async () => {
     const root = await directory();
     const inbox = await inboxIn(root);
-    expect(await sweepStaging(inbox, self)).toBe(0);
+    expect(await findKept(inbox, self)).toEqual([]);
     expect(await readdir(inbox)).toEqual([]);
     expect(openFilesBelow(root)).toEqual([]);
   });

@@ -10,6 +10,7 @@ import { openFilesBelow } from "../../support/leaks.ts";
 import { temporaryDirectories } from "../../support/temporary.ts";
 
 const directory = temporaryDirectories();
+const ROOT = "0".repeat(64);
 const MTIME = 1_600_000_000_123;
 
 /** A tree in an inbox, fed with paths: `a/` is a folder, `a/b` a file that holds its own path. */
@@ -37,7 +38,10 @@ class Growing {
     const inbox = path.join(root, "inbox");
     await mkdir(inbox);
     const self = deviceIdFromHash(Buffer.alloc(32));
-    return new Growing(inbox, await openStaging(inbox, self, transferIdFrom(Buffer.alloc(10))), umask);
+    const peer = deviceIdFromHash(Buffer.alloc(32, 1));
+    const id = transferIdFrom(Buffer.alloc(10));
+    const offer: MessageOf<"offer"> = { t: "offer", id, entries: 1, bytes: 0, count: 1, items: [] };
+    return new Growing(inbox, await openStaging(inbox, { self, peer, id }, offer, false), umask);
   }
 
   entry(name: string, fields: Partial<MessageOf<"entry">> = {}): MessageOf<"entry"> {
@@ -48,14 +52,14 @@ class Growing {
 
   async file(name: string, fields: Partial<MessageOf<"entry">> = {}): Promise<OpenFile> {
     const file = await this.tree.addFile(this.entry(name, fields));
-    file.part.write(Buffer.from(name), 0, () => {});
+    file.part?.write(Buffer.from(name), 0, () => {});
     return file;
   }
 
   async add(...names: string[]): Promise<void> {
     for (const name of names) {
       if (name.endsWith("/")) await this.tree.addFolder(this.entry(name));
-      else void this.tree.finishFile(await this.file(name));
+      else void this.tree.finishFile(await this.file(name), ROOT);
     }
   }
 
@@ -71,7 +75,7 @@ class Growing {
   /** Ends it; then nothing may be left in staging and nothing be open. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.tree.abandon();
-    await this.#staging.dispose();
+    await this.#staging.dispose(false);
     expect(await readdir(this.in(".lanxfer")).catch(() => [])).toEqual([]);
     expect(openFilesBelow(path.dirname(this.inbox))).toEqual([]);
   }
@@ -109,7 +113,7 @@ describe("a tree that is received", () => {
     const last = await growing.file("d/2");
     await growing.tree.settled();
     expect(await growing.names()).toEqual([]);
-    void growing.tree.finishFile(last);
+    void growing.tree.finishFile(last, ROOT);
     await growing.tree.settled();
     expect(await growing.names()).toEqual([]); // more may come
     await growing.add("next.txt");
@@ -120,8 +124,8 @@ describe("a tree that is received", () => {
   it("keeps times, and of the mode only the user's executable bit", async () => {
     await using growing = await Growing.open(0o027);
     await growing.tree.addFolder(growing.entry("d/"));
-    void growing.tree.finishFile(await growing.file("d/run", { executable: true }));
-    void growing.tree.finishFile(await growing.file("d/text"));
+    void growing.tree.finishFile(await growing.file("d/run", { executable: true }), ROOT);
+    void growing.tree.finishFile(await growing.file("d/text"), ROOT);
     await growing.tree.finish();
     const look = async (name: string) => {
       const { mode, mtimeMs } = await stat(growing.in(name));
@@ -230,8 +234,8 @@ describe("a tree that comes to nothing", () => {
     await growing.add("d/", "d/e/");
     const broken = await growing.file("d/e/x");
     await growing.add("next.txt"); // leaves d and d/e
-    await broken.part.abandon(); // now it cannot be finished
-    void growing.tree.finishFile(broken);
+    await broken.part?.abandon(); // now it cannot be finished
+    void growing.tree.finishFile(broken, ROOT);
     await growing.tree.settled();
     expect(() => growing.tree.throwIfFailed()).toThrow(/EBADF|closed/);
     await growing.tree.abandon();
@@ -243,8 +247,8 @@ describe("a tree that comes to nothing", () => {
     await using growing = await Growing.open();
     await growing.add("d/", "d/1");
     const broken = await growing.file("d/2");
-    await broken.part.abandon();
-    void growing.tree.finishFile(broken);
+    await broken.part?.abandon();
+    void growing.tree.finishFile(broken, ROOT);
     await growing.add("d/3");
     await expect(growing.tree.finish()).rejects.toMatchObject({ code: "E_INBOX" });
     expect(await growing.names()).toEqual([]);
@@ -269,7 +273,7 @@ describe("a tree that comes to nothing", () => {
     await rename(growing.inbox, `${growing.inbox}.old`);
     await mkdir(path.join(growing.inbox, "..", "elsewhere"));
     await make(growing.inbox);
-    void growing.tree.finishFile(file);
+    void growing.tree.finishFile(file, ROOT);
     await expect(growing.tree.finish()).rejects.toMatchObject({ code: "E_INBOX" });
     const names = await readdir(path.dirname(growing.inbox), { recursive: true });
     expect(names.filter((name) => !name.includes(".lanxfer")).sort()).not.toContain("elsewhere/d");

@@ -156,7 +156,7 @@ describe("a folder that is published", () => {
   it("fails at once, and gives its name back, when somebody put a file in the place of the part", async () => {
     await using places = await Places.open();
     await writeFile(places.staging.path("part"), "not a folder");
-    const failure = await publishFolder(places.inbox, places.staging, "part", "d").catch(systemCode);
+    const failure = await publishFolder(places.inbox, places.staging, "part", "d", async () => {}).catch(systemCode);
     expect(failure).toBe("EISDIR");
     expect(await readdir(places.root)).toEqual([".lanxfer"]);
   });

@@ -49,6 +49,8 @@ export interface ControlHandlers {
   /** By id or unambiguous prefix. */
   transfer(id: string): TransferView;
   cancel(id: string): TransferView;
+  /** Begins a failed one again, from what the receiver has of it. */
+  retry(id: string): TransferView;
   offers(): OfferView[];
   acceptOffer(id: string): OfferView;
   declineOffer(id: string): OfferView;
@@ -97,6 +99,7 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
     )
     .get("/v1/transfers/:id", (c) => c.json(handlers.transfer(c.req.param("id"))))
     .delete("/v1/transfers/:id", (c) => c.json(handlers.cancel(c.req.param("id"))))
+    .post("/v1/transfers/:id/retry", (c) => c.json(handlers.retry(c.req.param("id"))))
 
     .get("/v1/offers", (c) => c.json({ offers: handlers.offers() }))
     .post("/v1/offers/:id/accept", (c) => c.json(handlers.acceptOffer(c.req.param("id"))))

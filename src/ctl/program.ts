@@ -77,6 +77,15 @@ export const COMMANDS: readonly Command[] = [
   ),
   command(
     {
+      words: ["retry"],
+      summary: "go on with a transfer that failed, from what the receiver has",
+      positionals: [ID],
+      options: {},
+    },
+    async () => (await import("./commands/transfers.ts")).retry,
+  ),
+  command(
+    {
       words: ["offers"],
       summary: "show what others want to send and you have not answered",
       positionals: [],

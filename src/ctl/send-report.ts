@@ -12,6 +12,7 @@ import { safe } from "../core/text.ts";
 import {
   advance,
   type Progress,
+  percentOf,
   plainLine,
   startProgress,
   statusLine,
@@ -37,6 +38,7 @@ export class SendReport {
   /** The state that was last told of. */
   #state: TransferView["state"] | undefined;
   #named = false;
+  #interrupted = false;
 
   static async begin(transfer: TransferView, ui: Ui): Promise<SendReport> {
     return new SendReport(transfer, ui, ui.hasStatus ? await fullMeasure() : plainMeasure);
@@ -64,6 +66,7 @@ export class SendReport {
       this.#log(`sending ${whatAndWho(transfer)}`);
     }
     if (news && transfer.state === "asking") this.#log(waitingLine(transfer));
+    if (news && !this.#ui.json) this.#tellInterruption(transfer);
     if (transfer.state === "running" && now - this.#lastLineAt >= LINE_EVERY) {
       this.#log(plainLine(this.#progress, now));
       this.#lastLineAt = now;
@@ -86,9 +89,10 @@ export class SendReport {
           this.#ui.notice(`cancelled: ${whatAndWho(transfer)}`);
           return ERRORS.E_CANCELLED.exit;
         }
-        return this.#ui.failedAs(
-          transfer.error ?? { code: "E_CANCELLED", message: "cancelled", exit: ERRORS.E_CANCELLED.exit },
-        );
+        return this.#ui.failedAs({
+          ...(transfer.error ?? { code: "E_CANCELLED", message: "cancelled", exit: ERRORS.E_CANCELLED.exit }),
+          ...(transfer.canRetry && { hint: `try again with: lanxferctl retry ${transfer.id}` }),
+        });
       case "preparing":
       case "connecting":
       case "asking":
@@ -102,16 +106,29 @@ export class SendReport {
     }
   }
 
-  /** Says that the daemon went away, and with it the transfer. */
+  /** Says that the daemon went away, and what that means for the transfer. */
   lost(): void {
     this.close();
-    this.#ui.notice(`lanxferd went away before ${safe(this.#progress.transfer.peer.name)} had everything`);
+    const { peer, state } = this.#progress.transfer;
+    const after = hasBegun(state) ? "; it goes on when lanxferd runs again" : "";
+    this.#ui.notice(`lanxferd went away before ${safe(peer.name)} had everything${after}`);
   }
 
   /** Stops drawing. Idempotent. */
   close(): void {
     this.#stopDrawing();
     this.#ui.clearStatus();
+  }
+
+  #tellInterruption(transfer: TransferView): void {
+    if (transfer.state === "waiting") {
+      this.#interrupted = true;
+      const reason = transfer.waitingFor?.message ?? `waiting for ${transfer.peer.name}`;
+      this.#ui.notice(`${path(reason)}; trying again`);
+    } else if (this.#interrupted && transfer.state === "running") {
+      this.#interrupted = false;
+      this.#ui.notice(`going on at ${percentOf(transfer)}%`);
+    }
   }
 
   #draw(): void {
@@ -122,6 +139,11 @@ export class SendReport {
   #log(line: string): void {
     if (!this.#ui.hasStatus && !this.#ui.json) this.#ui.notice(line);
   }
+}
+
+/** Whether the receiver has accepted it: from then on it survives interruptions. */
+function hasBegun(state: TransferView["state"]): boolean {
+  return state === "running" || state === "finishing" || state === "waiting";
 }
 
 /** Files and folders appear at the receiver one by one, so some may be there although the rest is not. */

@@ -103,6 +103,7 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
       record.cancel(new LanxferError("E_CANCELLED"));
       return record.view;
     },
+    retry: (id) => outgoing.retry(id),
 
     offers: () => offers.list(),
     acceptOffer: (id) => offers.answer(id, true),

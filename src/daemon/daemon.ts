@@ -91,6 +91,7 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
   down.push(() => parts.discovery.close());
   await parts.discovery.start({ id: state.key.id, name: config.get("name"), port: listener.port });
   parts.reach.remind();
+  parts.outgoing.restore();
   down.push(() => listener.stop());
 
   const { id } = state.key;
@@ -121,7 +122,7 @@ function watch({ log }: DaemonDeps, parts: Parts): Step {
     }
     // Trust that is taken back ends at once what it had allowed.
     if (change !== "unpaired" && device.policy !== "block") return;
-    const reason = new LanxferError("E_NOT_PAIRED");
+    const reason = new LanxferError("E_NOT_PAIRED", { peer: device.name });
     const over = [incoming.cancelAll(reason, device.id)];
     if (change === "unpaired") over.push(outgoing.cancelAll(reason, device.id), reach.forget(device.id));
     Promise.all(over).catch((error) => log.error({ err: error }, "device not fully let go"));
@@ -134,14 +135,15 @@ function watch({ log }: DaemonDeps, parts: Parts): Step {
 
 /** Lets running transfers finish for a while, then ends them with a reason for the other side. */
 async function drain({ clock, log }: DaemonDeps, { incoming, outgoing, pairing, transfers }: Parts): Promise<void> {
+  const reason = new LanxferError("E_STOPPING", { peer: "this device" });
+  const idle = Promise.all([incoming.idle(), outgoing.finish(reason)]);
   const running = transfers.running().length;
   if (running > 0) {
     log.info({ running }, "waiting for running transfers");
     const waited = new AbortController();
-    const idle = Promise.all([incoming.idle(), outgoing.idle()]).finally(() => waited.abort());
-    await Promise.race([idle, clock.sleep(DRAIN_MS, waited.signal).catch(() => {})]);
+    const over = idle.finally(() => waited.abort());
+    await Promise.race([over, clock.sleep(DRAIN_MS, waited.signal).catch(() => {})]);
   }
-  const reason = new LanxferError("E_STOPPING", { peer: "this device" });
   await Promise.all([incoming.cancelAll(reason), outgoing.cancelAll(reason), pairing.close()]);
 }
 

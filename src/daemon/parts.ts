@@ -17,6 +17,7 @@ import { Incoming } from "./incoming/incoming.ts";
 import { Interrupted } from "./incoming/interrupted.ts";
 import { LandedTransfers } from "./incoming/landed.ts";
 import { Offers } from "./incoming/offers.ts";
+import { Outbox } from "./outgoing/outbox.ts";
 import { Outgoing } from "./outgoing/outgoing.ts";
 import { Pairing } from "./pairing.ts";
 import { createProbe, Reach } from "./reach.ts";
@@ -32,6 +33,7 @@ export interface State {
   readonly trust: TrustStore;
   readonly contacts: Contacts;
   readonly history: History;
+  readonly outbox: Outbox;
 }
 
 /** What is known once the daemon is up. */
@@ -66,12 +68,13 @@ export async function loadState({ host, clock, log }: DaemonDeps): Promise<State
   const trust = await openTrustStore(directory, clock);
   const contacts = await Contacts.open(`${directory}/contacts.json`, log);
   const history = await History.open(`${directory}/history.jsonl`);
-  return { key, trust, contacts, history };
+  const outbox = await Outbox.open(`${directory}/outbox`, { clock, log });
+  return { key, trust, contacts, history, outbox };
 }
 
 export function assemble(deps: DaemonDeps, state: State): Parts {
   const { clock, log, config, host } = deps;
-  const { key, trust, contacts, history } = state;
+  const { key, trust, contacts, history, outbox } = state;
   const dialing = { credentials: key, aes: host.aes, clock };
   const listening: Listening = { port: 0, inbox: config.get("inbox") };
   const refusals = new Map<string, number>();
@@ -140,9 +143,18 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     clock,
     log,
     random: deps.random,
+    outbox,
     transfers,
     files,
+    recipient: (id) => {
+      const device = trust.get(id);
+      return device && { id: device.id, name: device.name };
+    },
     reach: (recipient, signal) => reach.link(recipient, ALPN_TRANSFER, signal),
+    watch: (id, seen) =>
+      discovery.subscribe(({ change, peer }) => {
+        if (peer.id === id && change !== "down" && peer.state === "present") seen();
+      }),
     hello,
     met,
     ended,

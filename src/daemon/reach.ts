@@ -8,8 +8,8 @@ import type { Discovery, Endpoint, Peer, Probe } from "../discovery/types.ts";
 import { type DialContext, dial } from "../transfer/dial.ts";
 import type { Link } from "../transfer/link.ts";
 import { ALPN_TRANSFER, type MessageOf } from "../transfer/wire.ts";
+import type { Recipient } from "./outgoing/delivery.ts";
 import { firstToAnswer } from "./outgoing/dialer.ts";
-import type { Recipient } from "./outgoing/outgoing.ts";
 import type { Contacts, Place } from "./record/contacts.ts";
 
 /** Asks who is at an address: handshake and goodbye, not a word more. */

@@ -13,7 +13,7 @@ import { type FileHandle, link, mkdir, open, rename, rm, stat } from "node:fs/pr
 import path from "node:path";
 import { LanxferError, systemCode } from "../core/errors.ts";
 
-/** No file of ours comes near this. */
+/** No file comes near this of which nothing else is said. */
 const MAX_BYTES = 1024 * 1024;
 
 /** Permission bits of group and others. */
@@ -32,20 +32,26 @@ export async function ensurePrivateDirectory(dir: string, uid: number): Promise<
 export interface Reading {
   /** May throw for what it sees of the opened file. */
   readonly accept?: (found: Stats) => void;
+  /** Largest file that is read (bytes). @default 1 MiB */
+  readonly most?: number;
   /** What to do about an error that has no better advice. */
   readonly hint: string;
 }
 
 /** The text of a regular file, undefined when there is none. */
-export async function readStateFile(file: string, { accept, hint }: Reading): Promise<string | undefined> {
+export async function readStateFile(file: string, { accept, most, hint }: Reading): Promise<string | undefined> {
   try {
-    return await readRegularFile(file, accept);
+    return await readRegularFile(file, most, accept);
   } catch (error) {
     throw error instanceof LanxferError && error.details["hint"] === undefined ? error.with({ hint }) : error;
   }
 }
 
-function readRegularFile(file: string, accept: (found: Stats) => void = () => {}): Promise<string | undefined> {
+function readRegularFile(
+  file: string,
+  most = MAX_BYTES,
+  accept: (found: Stats) => void = () => {},
+): Promise<string | undefined> {
   return stateErrors(file, async () => {
     // Without O_NONBLOCK opening a FIFO would wait for a writer.
     const handle = await openIfThere(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -53,7 +59,7 @@ function readRegularFile(file: string, accept: (found: Stats) => void = () => {}
     try {
       const found = await handle.stat();
       if (!found.isFile()) throw new LanxferError("E_STATE", { path: file, text: "it is not a regular file" });
-      if (found.size > MAX_BYTES) throw new LanxferError("E_STATE", { path: file, text: "it is too large" });
+      if (found.size > most) throw new LanxferError("E_STATE", { path: file, text: "it is too large" });
       accept(found);
       return await handle.readFile("utf8");
     } finally {

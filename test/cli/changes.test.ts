@@ -44,6 +44,17 @@ const CASES: readonly Case[] = [
     called: ["tttt"],
   },
   {
+    golden: "retry",
+    args: ["retry", "tttt"],
+    handlers: (note) => ({
+      retry: (id) => {
+        note(id);
+        return views.transfer({ state: "preparing" });
+      },
+    }),
+    called: ["tttt"],
+  },
+  {
     golden: "accept",
     args: ["accept", "oooo"],
     handlers: (note) => ({

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ControlHandlers } from "../../src/control/api.ts";
+import { LanxferError, toView } from "../../src/core/errors.ts";
 import { differences, untouched } from "../support/tree.ts";
 import { ACTIVE, objects, Place, transcript } from "./support/place.ts";
 import * as views from "./support/views.ts";
@@ -38,6 +39,16 @@ const CASES: readonly Case[] = [
     args: ["transfers", "--all"],
     handlers: {
       transfers: (all) => (all ? [views.done(views.transfer()), views.failed(views.transfer(), NO_SPACE())] : []),
+    },
+  },
+  {
+    golden: "transfers-waiting",
+    args: ["transfers"],
+    handlers: {
+      transfers: () => [
+        views.transfer({ state: "waiting", moved: 1_000_000_000, waitingFor: toView(lost) }),
+        views.transfer({ moved: 2_500_000_000, resumed: 1_960_000_000 }),
+      ],
     },
   },
   { golden: "transfers-none", args: ["transfers"], handlers: { transfers: () => [] } },
@@ -101,6 +112,8 @@ const CASES: readonly Case[] = [
   },
   { golden: "config-get-unknown", args: ["config", "get", "nmae"], handlers: { settings: () => [views.setting()] } },
 ];
+
+const lost = new LanxferError("E_LOST", { peer: "alice", text: "closed by the other end" });
 
 function NO_SPACE() {
   return {

@@ -12,6 +12,13 @@ import * as views from "./support/views.ts";
 const first = views.transfer({ state: "preparing", items: [], entries: 0, bytes: 0 });
 const running = views.transfer({ bytes: 3_100_000_000 });
 
+const waiting = views.transfer({
+  state: "waiting",
+  moved: 2_000_000_000,
+  waitingFor: toView(new LanxferError("E_LOST", { peer: "alice", text: "closed by the other end" })),
+});
+const resumed = views.transfer({ moved: 1_980_000_000, resumed: 1_980_000_000 });
+
 interface Staged {
   readonly place: Place;
   readonly daemon: StagedDaemon;
@@ -37,7 +44,7 @@ async function telling(story: readonly TransferView[], more: Partial<ControlHand
 
 /** Times and rates are those of the machine; a rate is told only after some time. */
 function steady(text: string): string {
-  return text.replace(/in [\d.]+ s(, [\d.]+ \w+\/s)?\)/g, "in <time>)");
+  return text.replace(/in [\d.]+ s(, [\d.]+ \w+\/s)?(?=[,)])/g, "in <time>");
 }
 
 describe("lanxferctl send", () => {
@@ -94,6 +101,26 @@ describe("lanxferctl send", () => {
         {
           ...views.failed(running, toView(new LanxferError("E_CANCELLED_BY_PEER", { peer: "alice" }))),
           state: "cancelled" as const,
+        },
+      ],
+    },
+    {
+      golden: "send-interrupted",
+      story: [
+        running,
+        waiting,
+        { ...waiting, waitingFor: toView(new LanxferError("E_UNREACHABLE", { peer: "alice" })) },
+        resumed,
+        views.done(resumed),
+      ],
+    },
+    {
+      golden: "send-can-retry",
+      story: [
+        running,
+        {
+          ...views.failed(running, toView(new LanxferError("E_NO_SPACE", { peer: "alice" }))),
+          canRetry: true,
         },
       ],
     },
@@ -307,6 +334,15 @@ describe("lanxferctl send, when the daemon goes away,", () => {
     await daemon.close();
     const args = ["send", "alice", "report.pdf"];
     await expect(transcript(args, await sending.finished)).toMatchFileSnapshot("golden/send-daemon-dies.txt");
+  });
+
+  it("promises nothing of a transfer that had not begun", async () => {
+    const { place, daemon } = await telling([views.transfer({ state: "asking" })]);
+    const sending = place.start(["send", "alice", "report.pdf"]);
+    await poll(() => sending.stderr).toContain("waiting");
+    await daemon.close();
+    expect(await sending.finished).toMatchObject({ code: 3 });
+    expect(sending.stderr).toContain("lanxferd went away before alice had everything\n");
   });
 });
 

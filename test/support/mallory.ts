@@ -107,13 +107,13 @@ export class Mallory implements AsyncDisposable {
     return outcome;
   }
 
-  /** The next connection of a daemon that has something to say: not one that only looks who is there. */
+  /** The next connection of a daemon that has something to say: not one that only looks who is there, or is over. */
   async called(): Promise<RawPeer> {
     for (;;) {
       const peer = await this.server.next();
       const talks = () => (peer.messages.length > 0 || peer.socket.destroyed ? true : undefined);
       await eventually("a word or the end", talks, { everyMs: 2 });
-      if (peer.messages.length > 0) return peer;
+      if (peer.messages.length > 0 && !peer.socket.destroyed) return peer;
     }
   }
 

@@ -1,10 +1,10 @@
-/** `transfers` and `cancel`. */
+/** `transfers`, `cancel` and `retry`. */
 
 import type { ControlClient } from "../../control/client.ts";
 import type { TransferView } from "../../control/schema.ts";
 import type { ExitCode } from "../../core/errors.ts";
 import { formatSize, safe } from "../../core/text.ts";
-import { percentOf } from "../render/progress.ts";
+import { percentOf, resumedAt } from "../render/progress.ts";
 import { table } from "../render/table.ts";
 import { path, what, whatAndWho } from "../render/words.ts";
 import type { Ui } from "../ui.ts";
@@ -25,13 +25,17 @@ export async function transfers(
 }
 
 function row(transfer: TransferView): string[] {
+  const problem = transfer.error ?? transfer.waitingFor;
   return [
     safe(transfer.id),
     `${transfer.direction === "out" ? "to" : "from"} ${safe(transfer.peer.name)}`,
     transfer.state,
     `${percentOf(transfer)}%`,
     formatSize(transfer.bytes),
-    transfer.error === null ? what(transfer.items) : `${what(transfer.items)}: ${path(transfer.error.message)}`,
+    [
+      [what(transfer.items), ...resumedAt(transfer).map((text) => `(${text})`)].join(" "),
+      ...(problem === null ? [] : [path(problem.message)]),
+    ].join(": "),
   ];
 }
 
@@ -43,5 +47,16 @@ export async function cancel(
 ): Promise<ExitCode> {
   const transfer = await client.call("delete", "/v1/transfers/:id", { param: { id: args.id } }, signal);
   ui.print(`cancelled ${whatAndWho(transfer)}`);
+  return 0;
+}
+
+export async function retry(
+  client: ControlClient,
+  args: { readonly id: string },
+  ui: Ui,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const transfer = await client.call("post", "/v1/transfers/:id/retry", { param: { id: args.id } }, signal);
+  ui.print(`trying again to send ${whatAndWho(transfer)}`);
   return 0;
 }

@@ -40,7 +40,7 @@ export function advance(before: Progress, transfer: TransferView, at: number): P
   const sample = { at, moved: transfer.moved };
   const moving = before.moving || transfer.state === "running" || transfer.state === "finishing";
   const begins = moving && !before.moving; // the wait for an answer is no slowness
-  const startsOver = transfer.moved < before.transfer.moved;
+  const startsOver = transfer.moved < before.transfer.moved || transfer.state === "waiting";
   return {
     transfer,
     moving,
@@ -74,6 +74,11 @@ export function timeLeft(progress: Progress, at: number): number | undefined {
 export function percentOf({ bytes, moved, state }: TransferView): number {
   if (bytes === 0) return state === "done" ? 100 : 0;
   return Math.min(100, Math.floor((moved * 100) / bytes));
+}
+
+/** `resumed at 63%`, when an earlier attempt had moved something. */
+export function resumedAt({ bytes, resumed }: TransferView): string[] {
+  return resumed > 0 ? [`resumed at ${Math.min(100, Math.floor((resumed * 100) / bytes))}%`] : [];
 }
 
 /** What is going on, on one line of at most `columns`. */
@@ -149,7 +154,10 @@ export function plainLine(progress: Progress, at: number): string {
 export function summary(progress: Progress, at: number): string {
   const { transfer, from } = progress;
   const ms = at - from.at;
-  const rate =
-    ms >= TOO_SHORT && transfer.bytes > 0 ? `, ${formatRate(((transfer.moved - from.moved) * 1000) / ms)}` : "";
-  return `sent ${what(transfer.items)} to ${safe(transfer.peer.name)} (${formatSize(transfer.bytes)} in ${formatDuration(ms)}${rate})`;
+  const figures = [
+    `${formatSize(transfer.bytes)} in ${formatDuration(ms)}`,
+    ...(ms >= TOO_SHORT && transfer.bytes > 0 ? [formatRate(((transfer.moved - from.moved) * 1000) / ms)] : []),
+    ...resumedAt(transfer),
+  ];
+  return `sent ${what(transfer.items)} to ${safe(transfer.peer.name)} (${figures.join(", ")})`;
 }

@@ -1,41 +1,20 @@
-/** Transfers from this device: from a user's `send` to the receiver's confirmation and a line in the history. */
+/** Transfers from this device: what a user's `send` begins, what an earlier run left, what is tried again. */
 
 import type { SendRequest, TransferView } from "../../control/schema.ts";
-import type { Clock } from "../../core/clock.ts";
-import { type LanxferError, toLanxferError } from "../../core/errors.ts";
-import { type DeviceId, type TransferId, transferIdFrom } from "../../core/ids.ts";
-import type { Log } from "../../core/log.ts";
-import type { Link } from "../../transfer/link.ts";
-import type { SenderEvent } from "../../transfer/outgoing.ts";
-import { SenderSession } from "../../transfer/sender.ts";
-import type { SmallFiles } from "../../transfer/small-files.ts";
-import { measure } from "../../transfer/source.ts";
-import type { MessageOf } from "../../transfer/wire.ts";
-import type { TransferRecord, Transfers } from "../record/transfers.ts";
+import { LanxferError } from "../../core/errors.ts";
+import { type DeviceId, transferIdFrom } from "../../core/ids.ts";
+import type { TransferRecord, TransferStart, Transfers } from "../record/transfers.ts";
+import { Delivery, type DeliveryDeps, type Order, type Recipient } from "./delivery.ts";
 
-export interface Recipient {
-  readonly id: DeviceId;
-  /** Our own name for it. */
-  readonly name: string;
-}
-
-export interface OutgoingDeps {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly random: (bytes: number) => Uint8Array;
+export interface OutgoingDeps extends DeliveryDeps {
   readonly transfers: Transfers;
-  readonly files: SmallFiles;
-  /** Resolves to a link to this very device, or rejects with why there is none. */
-  readonly reach: (recipient: Recipient, signal: AbortSignal) => Promise<Link>;
-  readonly hello: () => MessageOf<"hello">;
-  /** Told where a peer said it listens. */
-  readonly met: (link: Link, hello: MessageOf<"hello">) => void;
-  /** Writes the history line. Never rejects. */
-  readonly ended: (record: TransferRecord) => Promise<void>;
+  /** A device with our present name for it; undefined when it is not trusted any more. */
+  readonly recipient: (device: DeviceId) => Recipient | undefined;
 }
 
 export class Outgoing {
   readonly #deps: OutgoingDeps;
+  readonly #closing = new AbortController();
   readonly #running = new Map<TransferRecord, { readonly to: DeviceId; readonly done: Promise<void> }>();
 
   constructor(deps: OutgoingDeps) {
@@ -44,16 +23,51 @@ export class Outgoing {
 
   /** Begins at once and returns what there is to watch. */
   start(recipient: Recipient, request: SendRequest): TransferView {
-    const cancel = new AbortController();
     const id = transferIdFrom(this.#deps.random(10));
-    const record = this.#deps.transfers.start(
-      { id, direction: "out", peer: recipient, items: [], entries: 0, bytes: 0, state: "preparing" },
-      (reason) => cancel.abort(reason),
-    );
-    const done = this.#deps.files.during(() => this.#run(record, id, recipient, request.paths, cancel.signal));
-    this.#running.set(record, { to: recipient.id, done });
-    void done.then(() => this.#running.delete(record));
-    return record.view;
+    const order: Order = { id, recipient, paths: request.paths, createdAt: this.#deps.clock.now() };
+    return this.#run(order, { items: [], entries: 0, bytes: 0, state: "preparing" }).view;
+  }
+
+  /** Goes on with what earlier runs began, and shows what failed in them. */
+  restore(): void {
+    for (const job of this.#deps.outbox.jobs()) {
+      const { id, createdAt, state } = job;
+      const trusted = this.#deps.recipient(job.recipient.id);
+      const recipient = trusted ?? job.recipient;
+      const what = { items: job.items, entries: job.entries, bytes: job.bytes, startedAt: createdAt };
+      if (state.is === "failed") {
+        const start = { ...what, id, direction: "out", peer: recipient, state: "failed" } as const;
+        this.#deps.transfers.start(start, () => {}).failedBefore(state);
+        continue;
+      }
+      const order = { id, recipient, paths: job.paths, createdAt, begunAt: state.progressAt };
+      const record = this.#run(order, { ...what, state: "waiting" });
+      if (trusted === undefined) record.cancel(new LanxferError("E_NOT_PAIRED", { peer: recipient.name }));
+    }
+  }
+
+  /**
+   * Begins a failed transfer again, with the same id, by id or unambiguous prefix.
+   * Throws E_NOT_FOUND, E_NOT_PAIRED, and E_USAGE for one that cannot be tried again.
+   */
+  retry(prefix: string): TransferView {
+    const { transfers, outbox, clock } = this.#deps;
+    const { id, direction, state, endedAt } = transfers.find(prefix).view;
+    const refused = (text: string) => new LanxferError("E_USAGE", { text: `${id} cannot be tried again: ${text}` });
+    if (direction === "in") throw refused("only its sender can do that");
+    if (endedAt === null) throw refused("it has not ended");
+    if (state !== "failed") throw refused(`it is ${state}`);
+    const job = outbox.jobs().find((each) => each.id === id);
+    if (job === undefined) throw refused("nothing is kept of it, send it anew");
+    const recipient = this.#deps.recipient(job.recipient.id);
+    if (recipient === undefined) throw new LanxferError("E_NOT_PAIRED", { peer: job.recipient.name });
+    const begunAt = clock.now();
+    void outbox.put({ ...job, state: { is: "begun", progressAt: begunAt } });
+    const { paths, createdAt, items, entries, bytes } = job;
+    return this.#run(
+      { id: job.id, recipient, paths, createdAt, begunAt },
+      { items, entries, bytes, state: "preparing" },
+    ).view;
   }
 
   /** Ends every transfer to a device, or to all when none is given. Resolves when they have ended. */
@@ -63,70 +77,25 @@ export class Outgoing {
     await Promise.all(affected.map(([, running]) => running.done));
   }
 
-  /** Resolves when nothing is being sent any more. */
-  async idle(): Promise<void> {
+  /**
+   * From now on nothing waits for a further attempt: what does is left to the next
+   * run, with `reason`. Resolves when nothing is being sent any more.
+   */
+  async finish(reason: LanxferError): Promise<void> {
+    this.#closing.abort(reason);
+    for (const [record] of this.#running) if (record.waiting) record.cancel(reason);
     await Promise.all([...this.#running.values()].map((running) => running.done));
   }
 
-  /** Never rejects: the outcome is in the record. */
-  async #run(
-    record: TransferRecord,
-    id: TransferId,
-    recipient: Recipient,
-    paths: readonly string[],
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { log, files } = this.#deps;
-    let error: LanxferError | undefined;
-    try {
-      const totals = await measure(paths, files, signal, (path, reason) => record.skipped(path, reason));
-      record.measured(totals);
-      record.patch({ state: "connecting" });
-      const link = await this.#deps.reach(recipient, signal);
-      const { session, peer } = await SenderSession.open(link, this.#deps.hello(), signal);
-      try {
-        this.#deps.met(link, peer);
-        const report = (event: SenderEvent) => this.#report(record, event);
-        await session.send({ id, paths, files, totals, signal, report });
-      } finally {
-        await session.close();
-      }
-    } catch (thrown) {
-      const cause = signal.aborted ? signal.reason : thrown;
-      error = toLanxferError(cause).with({ peer: recipient.name });
-    }
-    record.end(error);
-    const { state, bytes } = record.view;
-    const fields = { transfer: id, peer: recipient.id, state, bytes, ms: record.elapsed };
-    if (error === undefined) log.info(fields, "transfer delivered");
-    else
-      log.warn(
-        { ...fields, code: error.code, err: error.code === "E_INTERNAL" ? error.cause : undefined },
-        "transfer not delivered",
-      );
-    await this.#deps.ended(record);
-  }
-
-  #report(record: TransferRecord, event: SenderEvent): void {
-    switch (event.type) {
-      case "asked":
-        record.patch({ state: "asking" });
-        break;
-      case "accepted":
-        record.patch({ state: "running" });
-        break;
-      case "moved":
-        record.patch({ moved: event.bytes });
-        break;
-      case "saved":
-        record.published(event.item, event.as, null);
-        break;
-      case "renamed":
-        record.renamed(event.path, event.as);
-        break;
-      case "finishing":
-        record.patch({ state: "finishing" });
-        break;
-    }
+  #run(order: Order, what: Pick<TransferStart, "items" | "entries" | "bytes" | "state" | "startedAt">): TransferRecord {
+    const cancel = new AbortController();
+    const record = this.#deps.transfers.start(
+      { ...what, id: order.id, direction: "out", peer: order.recipient },
+      (reason) => cancel.abort(reason),
+    );
+    const done = new Delivery(order, record, this.#deps, this.#closing.signal).run(cancel.signal);
+    this.#running.set(record, { to: order.recipient.id, done });
+    void done.then(() => this.#running.delete(record));
+    return record;
   }
 }

@@ -5,7 +5,7 @@
 
 import type { TransferState, TransferView } from "../../control/schema.ts";
 import type { Clock } from "../../core/clock.ts";
-import { LanxferError, toView } from "../../core/errors.ts";
+import { type ErrorView, LanxferError, toView } from "../../core/errors.ts";
 import type { DeviceId, TransferId } from "../../core/ids.ts";
 
 /** Ended transfers that are kept for `transfers --all`; the history has them all. */
@@ -21,6 +21,13 @@ export interface TransferStart {
   readonly entries: number;
   readonly bytes: number;
   readonly state: TransferState;
+  /** Of one that an earlier run began: when, in milliseconds since 1970. @default now */
+  readonly startedAt?: number;
+}
+
+/** An end that one of the two users wanted. */
+export function isCancelled({ code }: LanxferError): boolean {
+  return code === "E_CANCELLED" || code === "E_CANCELLED_BY_PEER";
 }
 
 export class Transfers {
@@ -93,10 +100,10 @@ export class TransferRecord {
     changed: (record: TransferRecord) => void,
   ) {
     this.#clock = clock;
-    this.#started = clock.monotonic();
+    const { items, startedAt = clock.now(), ...rest } = start;
+    this.#started = clock.monotonic() - Math.max(0, clock.now() - startedAt);
     this.#cancel = cancel;
     this.#changed = changed;
-    const { items, ...rest } = start;
     this.#items = items.map(({ name, type }) => ({ name, type, as: null, path: null }));
     this.#rest = {
       ...rest,
@@ -106,7 +113,7 @@ export class TransferRecord {
       renamed: [],
       skipped: [],
       skippedCount: 0,
-      startedAt: new Date(clock.now()).toISOString(),
+      startedAt: new Date(startedAt).toISOString(),
       endedAt: null,
       error: null,
       canRetry: false,
@@ -175,15 +182,20 @@ export class TransferRecord {
     this.#set({});
   }
 
-  end(error: LanxferError | undefined): void {
-    const cancelled = error?.code === "E_CANCELLED" || error?.code === "E_CANCELLED_BY_PEER";
+  end(error: LanxferError | undefined, { canRetry = false } = {}): void {
     this.#set({
-      state: error === undefined ? "done" : cancelled ? "cancelled" : "failed",
+      state: error === undefined ? "done" : isCancelled(error) ? "cancelled" : "failed",
       error: error === undefined ? null : toView(error),
       waitingFor: null,
       endedAt: new Date(this.#clock.now()).toISOString(),
+      canRetry,
       ...(error === undefined && { moved: this.#rest.bytes }),
     });
+  }
+
+  /** Shows one that failed in an earlier run and can be retried. `at` in milliseconds since 1970. */
+  failedBefore({ at, moved, error }: { at: number; moved: number; error: ErrorView }): void {
+    this.#set({ state: "failed", moved, error, endedAt: new Date(at).toISOString(), canRetry: true });
   }
 
   #set(change: Partial<Omit<TransferView, "items">>): void {

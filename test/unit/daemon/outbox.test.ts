@@ -1,0 +1,152 @@
+import { chmod, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { systemClock } from "../../../src/core/clock.ts";
+import { LanxferError, toView } from "../../../src/core/errors.ts";
+import { deviceIdFromHash, transferIdFrom } from "../../../src/core/ids.ts";
+import { type Job, Outbox } from "../../../src/daemon/outgoing/outbox.ts";
+import { LogLines } from "../../support/log-lines.ts";
+import { temporaryDirectories, unprivileged } from "../../support/temporary.ts";
+
+const directory = temporaryDirectories();
+const DAY = 24 * 60 * 60 * 1_000;
+const NOW = Date.UTC(2026, 4, 1);
+
+const idOf = (n: number) => transferIdFrom(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, n >> 8, n));
+
+function job(n: number, change: Partial<Job> = {}): Job {
+  return {
+    v: 1,
+    id: idOf(n),
+    recipient: { id: deviceIdFromHash(new Uint8Array(32).fill(n)), name: "alice" },
+    paths: ["/home/me/report.pdf"],
+    createdAt: NOW + n,
+    items: [{ name: "report.pdf", type: "file" }],
+    entries: 1,
+    bytes: 1_000,
+    state: { is: "begun", progressAt: NOW },
+    ...change,
+  };
+}
+
+const failed = (n: number, at: number): Job =>
+  job(n, { state: { is: "failed", at, moved: 5, error: toView(new LanxferError("E_NO_SPACE", { peer: "alice" })) } });
+
+async function outbox(home?: string, now = NOW) {
+  const at = home ?? path.join(await directory(), "outbox");
+  const log = new LogLines();
+  const box = await Outbox.open(at, { clock: { ...systemClock, now: () => now }, log });
+  return { box, at, log };
+}
+
+const ids = (jobs: readonly Job[]) => jobs.map(({ id }) => id);
+
+describe("the outbox", () => {
+  it("holds jobs across runs, oldest first, in files of the user's own", async () => {
+    const { box, at } = await outbox();
+    for (const one of [job(2), failed(1, NOW), job(3)]) await box.put(one);
+    const { box: next, log } = await outbox(at);
+    expect(next.jobs()).toEqual([failed(1, NOW), job(2), job(3)]);
+    expect(next.jobs()).toEqual(box.jobs());
+    expect(log.lines).toEqual([]);
+    expect(await readdir(path.join(at, idOf(2)))).toEqual(["job.json"]);
+  });
+
+  it("holds the last of several states of a job", async () => {
+    const { box, at } = await outbox();
+    await Promise.all([box.put(job(1)), box.put(failed(1, NOW)), box.put(job(1, { bytes: 7 }))]);
+    expect((await outbox(at)).box.jobs()).toEqual([job(1, { bytes: 7 })]);
+  });
+
+  it("brings nothing back that was removed, also when it was just being written", async () => {
+    const { box, at } = await outbox();
+    const putting = box.put(job(1));
+    const log = box.sentLog(idOf(1));
+    log.add({ path: ["a"], size: 1, modified: 1, inode: 1 }, 0, new Uint8Array(32));
+    await log.close();
+    await Promise.all([putting, box.remove(idOf(1))]);
+    expect(box.jobs()).toEqual([]);
+    expect(await readdir(at)).toEqual([]);
+    expect((await outbox(at)).box.jobs()).toEqual([]);
+  });
+
+  it("keeps failed jobs for 7 days and the latest hundred of them, and what has begun as long as it takes", async () => {
+    const { box, at } = await outbox();
+    await box.put(job(500, { state: { is: "begun", progressAt: NOW - 90 * DAY } }));
+    await box.put(failed(501, NOW - 7 * DAY - 1));
+    for (let n = 0; n < 101; n++) await box.put(failed(n, NOW - n));
+    const kept = ids(box.jobs());
+    expect(kept).toHaveLength(101);
+    expect([0, 99, 500].map((n) => kept.includes(idOf(n)))).toEqual([true, true, true]);
+    expect([100, 501].map((n) => kept.includes(idOf(n)))).toEqual([false, false]);
+    const later = await outbox(at, NOW + 7 * DAY - 1);
+    expect(ids(later.box.jobs())).toEqual([idOf(0), idOf(1), idOf(500)]);
+    expect((await readdir(at)).toSorted()).toEqual([idOf(0), idOf(1), idOf(500)].toSorted());
+  });
+
+  it.each<[string, (at: string) => Promise<unknown>]>([
+    ["a file", (at) => writeFile(path.join(at, "notes.txt"), "mine")],
+    ["a folder with another name", (at) => mkdir(path.join(at, "photos"))],
+    ["a file in the place of a job", (at) => writeFile(path.join(at, idOf(9)), "mine")],
+    ["a job that is no JSON", (at) => made(at, "{")],
+    ["a job that is empty", (at) => made(at, "")],
+    ["a job of another version", (at) => made(at, JSON.stringify({ ...job(9), v: 2 }))],
+    ["the job of another transfer", (at) => made(at, JSON.stringify(job(8)))],
+    ["a job with a path that is not whole", (at) => made(at, JSON.stringify(job(9, { paths: ["report.pdf"] })))],
+    ["a job with a state of the future", (at) => made(at, JSON.stringify({ ...job(9), state: { is: "queued" } }))],
+    ["a symbolic link", (at) => symlink("/etc", path.join(at, idOf(9)))],
+    ["files of others where a job was", (at) => made(at, "mine", "notes.txt")],
+  ])("leaves alone what it does not understand: %s", async (_, make) => {
+    const { box, at } = await outbox();
+    await box.put(job(1));
+    await make(at);
+    const before = await readdir(at, { recursive: true });
+    const { box: next, log } = await outbox(at);
+    expect(ids(next.jobs())).toEqual([idOf(1)]);
+    expect(await readdir(at, { recursive: true })).toEqual(before);
+    expect(log.lines.map(({ level }) => level).filter((level) => level === "error")).toEqual([]);
+  });
+
+  it("tidies up what a crash left of a job", async () => {
+    const { box, at } = await outbox();
+    await box.put(job(1));
+    await writeFile(path.join(at, idOf(1), "job.json.0123456789abcdef.tmp"), "{");
+    await mkdir(path.join(at, idOf(2)));
+    await writeFile(path.join(at, idOf(2), "sent.log"), "{}\n");
+    await outbox(at);
+    expect(await readdir(at)).toEqual([idOf(1)]);
+    expect(await readdir(path.join(at, idOf(1)))).toEqual(["job.json"]);
+  });
+
+  it("does without a disk when it must", async () => {
+    const home = await directory();
+    const at = path.join(home, "outbox");
+    await writeFile(at, "a file of somebody");
+    const { box, log } = await outbox(at);
+    await box.put(job(1));
+    expect(ids(box.jobs())).toEqual([idOf(1)]);
+    await box.remove(idOf(1));
+    expect(box.jobs()).toEqual([]);
+    expect(log.at("warn").length).toBeGreaterThan(0);
+    expect(log.at("error")).toEqual([]);
+    expect(await readFile(at, "utf8")).toBe("a file of somebody");
+  });
+
+  it("does without what others may not read", async () => {
+    const { box, at } = await outbox();
+    await box.put(job(1));
+    await chmod(path.join(at, idOf(1)), 0);
+    const { box: next, log } = await unprivileged(path.dirname(at), async () => {
+      return outbox(at);
+    });
+    expect(next.jobs()).toEqual([]);
+    expect(log.at("warn").length).toBeGreaterThan(0);
+    await chmod(path.join(at, idOf(1)), 0o700);
+  });
+});
+
+/** A directory of job 9 with one file in it. */
+async function made(at: string, text: string, name = "job.json"): Promise<void> {
+  await mkdir(path.join(at, idOf(9)));
+  await writeFile(path.join(at, idOf(9), name), text);
+}

@@ -93,10 +93,16 @@ describe("a receiver that hangs up after any frame", () => {
       const script = honestReceiver(peer);
       for (const step of script.slice(0, steps)) await step();
       hangUp(peer);
-      const sent = await bert.ended(id);
+      const sent = await eventually(`the end of ${id}, or an interruption`, async () => {
+        const view = await bert.client.call("get", "/v1/transfers/:id", { param: { id } });
+        return view.endedAt !== null || view.state === "waiting" ? view : undefined;
+      });
       await peer.closed();
+      // Of one that was accepted there would be another attempt.
+      if (sent.state === "waiting") await bert.client.call("delete", "/v1/transfers/:id", { param: { id } });
+      await bert.ended(id);
       done = steps === script.length;
-      if (!done) expect(sent).toMatchObject({ state: "failed", error: { exit: 5 } });
+      if (!done) expect(sent.error ?? sent.waitingFor).toMatchObject({ exit: 5 });
       else if (how === "says goodbye") expect(sent.state).toBe("done");
     }
     await atRest(bert.client);

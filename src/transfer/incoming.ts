@@ -10,6 +10,8 @@ import { bytesIn, DigestList, digestBlock } from "./blocks.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { Flusher } from "./flush.ts";
 import type { Journal } from "./journal.ts";
+import { Part } from "./part.ts";
+import { MANY, type SmallFiles } from "./small-files.ts";
 import { type Staging, storageError } from "./staging.ts";
 import { IncomingTree, type OpenFile } from "./tree.ts";
 import { BLOCK_SIZE, batches, type Frame, type MessageOf } from "./wire.ts";
@@ -68,6 +70,7 @@ export class IncomingTransfer {
     umask: number,
     memory: BlockMemory,
     flusher: Flusher,
+    files: SmallFiles,
     report: (event: ReceiverEvent) => void,
   ) {
     this.#offer = offer;
@@ -76,7 +79,8 @@ export class IncomingTransfer {
     this.#flusher = flusher;
     this.#report = report;
     this.#journal = staging.journal;
-    this.#tree = new IncomingTree(staging, umask, flusher, (index, as) => this.#onSaved(index, as), storageError);
+    const many = offer.entries >= MANY ? files : undefined;
+    this.#tree = new IncomingTree(staging, umask, flusher, many, (index, as) => this.#onSaved(index, as), storageError);
   }
 
   get moved(): number {
@@ -161,7 +165,7 @@ export class IncomingTransfer {
       throw new LanxferError("E_LENGTH", { text: "less than was offered" });
     }
     this.#report({ type: "finishing" });
-    await this.#tree.finish();
+    await this.#flusher.hurry(() => this.#tree.finish());
   }
 
   /** Closes what is open, whatever happened. Never rejects. */
@@ -208,10 +212,11 @@ export class IncomingTransfer {
     this.#moved += received;
     this.#resumed += received;
     if (received > 0) this.#report({ type: "resumed", bytes: this.#resumed });
-    const large = file.part !== undefined && file.entry.size > BLOCK_SIZE;
-    const checkpoints = large
-      ? new Checkpoints(this.#journal, file.n, file.part, digests, (error) => this.#tree.fail(error))
-      : undefined;
+    const { part, n } = file;
+    const checkpoints =
+      part instanceof Part && file.entry.size > BLOCK_SIZE
+        ? new Checkpoints(this.#journal, n, part, digests, (error) => this.#tree.fail(error))
+        : undefined;
     return { ...file, digests, checkpoints, received };
   }
 

@@ -6,7 +6,7 @@
 
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import type { Flusher } from "./flush.ts";
+import type { FileSystem, Flusher } from "./flush.ts";
 import { type Attributes, type PinnedDir, setAttributes } from "./pinned.ts";
 import { firstFree } from "./publish.ts";
 
@@ -20,12 +20,14 @@ export class Part {
   /** The name it got in its directory. */
   readonly name: string;
   readonly #handle: FileHandle;
+  readonly #fileSystem: FileSystem;
   readonly #writes = new Set<Promise<void>>();
   #failure: { readonly error: unknown } | undefined;
 
-  private constructor(name: string, handle: FileHandle) {
+  private constructor(name: string, handle: FileHandle, fileSystem: FileSystem) {
     this.name = name;
     this.#handle = handle;
+    this.#fileSystem = fileSystem;
   }
 
   /** Creates the file under `name` or, where that is taken, the next free name. */
@@ -35,7 +37,7 @@ export class Part {
       handle = await open(dir.path(candidate), CREATE, 0o600);
     });
     if (handle === undefined) throw new Error("firstFree resolved without an attempt");
-    return new Part(as, handle);
+    return new Part(as, handle, dir.fileSystem);
   }
 
   /** Opens a part that an earlier attempt has left, and cuts off what is behind `bytes`. */
@@ -43,7 +45,7 @@ export class Part {
     const handle = await open(dir.path(name), constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       await handle.truncate(bytes);
-      return new Part(name, handle);
+      return new Part(name, handle, dir.fileSystem);
     } catch (error) {
       await handle.close();
       throw error;
@@ -77,7 +79,7 @@ export class Part {
       await Promise.all(this.#writes);
       if (this.#failure !== undefined) throw this.#failure.error;
       await setAttributes(this.#handle, { mtime: clampTime(mtime), mode });
-      await flusher.flush(this.#handle);
+      await flusher.flush(this.#handle, this.#fileSystem);
     } finally {
       await this.#handle.close();
     }

@@ -11,31 +11,41 @@ import { platform } from "node:os";
 import { join } from "node:path";
 import { coalesce } from "../core/ahead.ts";
 import { LanxferError, systemCode } from "../core/errors.ts";
-import type { Flusher } from "./flush.ts";
+import { type FileSystem, type Flusher, fileSystemOf } from "./flush.ts";
 
 const THROUGH_DESCRIPTOR = platform() === "linux";
 
 export class PinnedDir {
   readonly #handle: FileHandle;
   readonly #path: string;
-  readonly #device: number;
   readonly #inode: number;
+  readonly fileSystem: FileSystem;
   /** Flushes the directory's entries. Calls that overlap share a flush. */
   readonly sync: () => Promise<void>;
 
-  private constructor(handle: FileHandle, path: string, device: number, inode: number) {
+  private constructor(handle: FileHandle, path: string, inode: number, fileSystem: FileSystem) {
     this.#handle = handle;
     this.#path = path;
-    this.#device = device;
     this.#inode = inode;
+    this.fileSystem = fileSystem;
     this.sync = coalesce(() => handle.sync());
   }
 
-  /** Opens a real directory; a symbolic link in its place is ELOOP or ENOTDIR. */
-  static async open(path: string): Promise<PinnedDir> {
+  /** Opens a real directory; a symbolic link in its place is ELOOP or ENOTDIR. `known` is what it may be on. */
+  static async open(path: string, known?: FileSystem): Promise<PinnedDir> {
     const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-    const { dev, ino } = await handle.stat();
-    return new PinnedDir(handle, path, dev, ino);
+    try {
+      const { dev, ino } = await handle.stat();
+      return new PinnedDir(handle, path, ino, known?.device === dev ? known : await fileSystemOf(path, dev));
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /** For use while it is open. */
+  get descriptor(): number {
+    return this.#handle.fd;
   }
 
   /** A path to `name` in this directory, for use now. `name` is one component. */
@@ -43,10 +53,15 @@ export class PinnedDir {
     return THROUGH_DESCRIPTOR ? `/proc/self/fd/${this.#handle.fd}/${name}` : join(this.#path, name);
   }
 
+  /** Opens a directory in this one; a symbolic link in its place is ELOOP or ENOTDIR. */
+  open(name: string): Promise<PinnedDir> {
+    return PinnedDir.open(this.path(name), this.fileSystem);
+  }
+
   /** Creates and opens a directory in this one. EEXIST when the name is taken. */
   async create(name: string, mode: number): Promise<PinnedDir> {
     await mkdir(this.path(name), { mode });
-    return PinnedDir.open(this.path(name));
+    return this.open(name);
   }
 
   /** Opens a directory in this one, creating it when it is missing. */
@@ -54,13 +69,13 @@ export class PinnedDir {
     await mkdir(this.path(name), { mode }).catch((error) => {
       if (systemCode(error) !== "EEXIST") throw error;
     });
-    return PinnedDir.open(this.path(name));
+    return this.open(name);
   }
 
   /** Throws E_INBOX unless the path still leads to this very directory. */
   async verify(): Promise<void> {
     const now = await lstat(this.#path).catch(() => undefined);
-    if (now === undefined || now.dev !== this.#device || now.ino !== this.#inode) {
+    if (now === undefined || now.dev !== this.fileSystem.device || now.ino !== this.#inode) {
       throw new LanxferError("E_INBOX", { text: "the inbox was moved, removed or replaced" });
     }
   }
@@ -72,7 +87,7 @@ export class PinnedDir {
 
   /** Makes its entries durable together with what else is being flushed. */
   async flush(flusher: Flusher): Promise<void> {
-    await flusher.flush(this.#handle);
+    await flusher.flush(this.#handle, this.fileSystem);
   }
 
   async close(): Promise<void> {

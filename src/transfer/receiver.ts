@@ -13,6 +13,7 @@ import { haveItems } from "./held.ts";
 import { type BlockMemory, IncomingTransfer, type Offer, type ReceiverEvent } from "./incoming.ts";
 import type { Link } from "./link.ts";
 import { Conversation } from "./machine.ts";
+import type { SmallFiles } from "./small-files.ts";
 import { openStaging, type Staging } from "./staging.ts";
 import { batches, type Frame, type Message, type MessageOf, OPENING_MS, parseMessage, RESUME } from "./wire.ts";
 
@@ -46,6 +47,7 @@ export interface ReceiverContext {
   readonly clock: Clock;
   readonly memory: BlockMemory;
   readonly flusher: Flusher;
+  readonly files: SmallFiles;
   /** The other end has introduced itself. Throws to hang up with a reason. */
   readonly greeted: (hello: MessageOf<"hello">) => void;
   /**
@@ -109,12 +111,12 @@ class ReceiverSession {
     const cancelled = () => void this.#link.refuse(toLanxferError(admission.signal.reason));
     admission.signal.addEventListener("abort", cancelled, { once: true });
     let outcome: LanxferError | undefined;
-    const { umask, memory, flusher } = this.#context;
-    const incoming = new IncomingTransfer(offer, staging, umask, memory, flusher, admission.report);
+    const { umask, memory, flusher, files } = this.#context;
+    const incoming = new IncomingTransfer(offer, staging, umask, memory, flusher, files, admission.report);
     let kept: number | undefined;
     try {
       admission.signal.throwIfAborted();
-      await this.#receive(offer, admission, staging, incoming);
+      await files.during(() => this.#receive(offer, admission, staging, incoming));
     } catch (error) {
       outcome = toLanxferError(admission.signal.aborted ? admission.signal.reason : error);
       if (this.#resumes && mayGoOn(outcome)) kept = await incoming.keep();

@@ -13,8 +13,10 @@ import type { Flusher } from "./flush.ts";
 import type { HeldEntry } from "./held.ts";
 import { isPublished, Leftovers } from "./leftovers.ts";
 import { clampTime, Part } from "./part.ts";
-import { PinnedDir } from "./pinned.ts";
+import type { PinnedDir } from "./pinned.ts";
 import { firstFree, publishFile, publishFolder } from "./publish.ts";
+import type { SmallFiles } from "./small-files.ts";
+import { SMALL_PART, SmallPart } from "./small-part.ts";
 import type { Staging } from "./staging.ts";
 import { MAX_PATH_BYTES, type MessageOf } from "./wire.ts";
 
@@ -45,12 +47,12 @@ export interface OpenFile {
   /** Its number in the journal. */
   readonly n: number;
   /** What is written to; none when all of it was finished by an earlier attempt. */
-  readonly part: Part | undefined;
+  readonly part: Part | SmallPart | undefined;
   /** What is taken up of an earlier attempt. */
   readonly held: HeldEntry | undefined;
   readonly entry: Entry;
   readonly folder: Folder | undefined;
-  /** Name in staging. */
+  /** Name in staging, or the one it is to get there. */
   readonly name: string;
 }
 
@@ -59,6 +61,7 @@ export class IncomingTree {
   readonly #leftovers: Leftovers;
   readonly #umask: number;
   readonly #flusher: Flusher;
+  readonly #files: SmallFiles | undefined;
   readonly #onSaved: OnSaved;
   /** The folder that the newest entry is in, and through `parent` those around it. */
   #open: Folder | undefined;
@@ -70,10 +73,12 @@ export class IncomingTree {
   readonly #finished = { files: 0, bytes: 0 };
   readonly #toError: (error: unknown) => LanxferError;
 
+  /** `files` where there are many, which are then written together. */
   constructor(
     staging: Staging,
     umask: number,
     flusher: Flusher,
+    files: SmallFiles | undefined,
     onSaved: OnSaved,
     toError: (error: unknown) => LanxferError,
   ) {
@@ -81,6 +86,7 @@ export class IncomingTree {
     this.#leftovers = new Leftovers(staging.held, staging.journal);
     this.#umask = umask;
     this.#flusher = flusher;
+    this.#files = files;
     this.#onSaved = onSaved;
     this.#toError = toError;
   }
@@ -93,7 +99,7 @@ export class IncomingTree {
     if (parent !== undefined) parent.pending++;
     const common = { path, index, mtime, parent, pending: 1 };
     if (held !== undefined) {
-      const opened = held.published || dir === undefined ? undefined : await PinnedDir.open(dir.path(held.name));
+      const opened = held.published || dir === undefined ? undefined : await dir.open(held.name);
       if (opened !== undefined) this.#directories.add(opened);
       this.#open = { ...common, n: held.n, dir: opened, name: held.name, as: held.as };
       return;
@@ -123,7 +129,7 @@ export class IncomingTree {
     } else {
       if (dir === undefined) throw isPublished();
       const n = this.#staging.journal.number();
-      const part = await Part.create(dir, name ?? String(n));
+      const part = await this.#newPart(dir, name ?? String(n), entry.size);
       file = { ...place, n, name: part.name, part };
       this.#begun(n, part.name, entry);
     }
@@ -134,18 +140,20 @@ export class IncomingTree {
   /** Flushes a complete file and publishes it, or what it was the last part of, in the background. */
   finishFile(file: OpenFile, root: string): Promise<void> {
     return this.#background(async () => {
-      const { entry, part, held, folder, n } = file;
+      const { entry, part, held, folder } = file;
+      let { n, name } = file;
       if (part !== undefined) {
         await this.#flushPart(n, part, entry);
+        if (part.name !== name) ({ n, name } = this.#renamed(n, part.name, entry));
         this.#staging.journal.add({ t: "finished", n, root });
       }
       this.#finished.files++;
       this.#finished.bytes += entry.size;
       if (folder === undefined) {
-        const as = held?.as ?? (await this.#publish(n, file.name, entry));
+        const as = held?.as ?? (await this.#publish(n, name, entry));
         this.#onSaved(entry.index, as, true);
       } else {
-        this.#onSaved(entry.index, file.name === entry.path.at(-1) ? undefined : file.name, false);
+        this.#onSaved(entry.index, name === entry.path.at(-1) ? undefined : name, false);
         await this.#settle(folder);
       }
     });
@@ -206,7 +214,21 @@ export class IncomingTree {
     this.#staging.journal.add({ t: "begun", n, name, facts });
   }
 
-  async #flushPart(n: number, part: Part, { mtime, executable }: Entry): Promise<void> {
+  /** A small part has learnt only now what name is free. */
+  #renamed(before: number, name: string, entry: Entry): { n: number; name: string } {
+    const { journal } = this.#staging;
+    journal.add({ t: "dropped", n: before });
+    const n = journal.number();
+    this.#begun(n, name, entry);
+    return { n, name };
+  }
+
+  async #newPart(dir: PinnedDir, name: string, size: number): Promise<Part | SmallPart> {
+    const together = this.#files !== undefined && size <= SMALL_PART && dir.fileSystem.whole;
+    return together ? new SmallPart(dir, name, this.#files) : Part.create(dir, name);
+  }
+
+  async #flushPart(n: number, part: Part | SmallPart, { mtime, executable }: Entry): Promise<void> {
     const mode = (0o666 & ~this.#umask) | (executable === true ? 0o100 : 0);
     try {
       await part.finish({ mtime, mode }, this.#flusher);

@@ -23,6 +23,9 @@ export const HELLO = { t: "hello", v: 1, name: "test", features: [], port: 1 } s
 
 let transfers = 0;
 
+/** Used by both ends: its threads end with the last transfer. */
+const files = new SmallFiles();
+
 /** An id that no other transfer of this process has. */
 export function newTransferId() {
   const bytes = Buffer.alloc(10);
@@ -60,7 +63,8 @@ export class OpenReceiver implements AsyncDisposable {
           umask: 0o022,
           clock,
           memory,
-          flusher: new Flusher(),
+          flusher: new Flusher(clock),
+          files,
           greeted: () => {},
           decide: async () => ({
             inbox,
@@ -98,7 +102,6 @@ export async function sendTo(receiver: OpenReceiver, paths: readonly string[]): 
   const link = await dial(options, { credentials: newCredentials(), aes: true, clock: systemClock }, signal);
   try {
     const { session } = await SenderSession.open(link, HELLO, signal);
-    const files = new SmallFiles();
     const report = (event: SenderEvent) => void events.push(event);
     await files.during(async () => {
       const totals = await measure(paths, files, signal, () => {});

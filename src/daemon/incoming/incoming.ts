@@ -11,6 +11,7 @@ import type { Flusher } from "../../transfer/flush.ts";
 import type { BlockMemory, Offer, ReceiverEvent } from "../../transfer/incoming.ts";
 import type { Link } from "../../transfer/link.ts";
 import { type Admission as Admitted, type Landed, serveLink } from "../../transfer/receiver.ts";
+import type { SmallFiles } from "../../transfer/small-files.ts";
 import { type Kept, removeKept } from "../../transfer/staging.ts";
 import type { MessageOf } from "../../transfer/wire.ts";
 import type { TransferRecord, TransferStart, Transfers } from "../record/transfers.ts";
@@ -27,6 +28,7 @@ export interface IncomingDeps {
   readonly umask: number;
   readonly memory: BlockMemory;
   readonly flusher: Flusher;
+  readonly files: SmallFiles;
   readonly transfers: Transfers;
   readonly offers: Offers;
   readonly admission: Admission;
@@ -102,7 +104,7 @@ export class Incoming {
   }
 
   async #serve(link: Link, served: () => Served): Promise<void> {
-    const { self, hello, umask, clock, memory, flusher, met, log } = this.#deps;
+    const { self, hello, umask, clock, memory, flusher, files, met, log } = this.#deps;
     try {
       await serveLink(link, {
         self,
@@ -111,6 +113,7 @@ export class Incoming {
         clock,
         memory,
         flusher,
+        files,
         greeted: (theirs) => met(link, theirs),
         decide: (offer, ask, gone) => this.#decide(served(), offer, ask, gone),
       });

@@ -22,6 +22,15 @@ describe("the memory for received blocks", () => {
     expect(pool.allocate(BLOCK_SIZE)).toHaveLength(BLOCK_SIZE);
   });
 
+  it("of tiny blocks is cut from one piece, and none overlap", () => {
+    const pool = createBlockPool();
+    const tiny = Array.from({ length: 1000 }, (_, n) => pool.allocate(1 + (n % 4096)).fill(n % 251));
+    expect(new Set(tiny.map(({ buffer }) => buffer)).size).toBeLessThan(20);
+    expect(tiny.every((block, n) => block.length === 1 + (n % 4096) && block.every((byte) => byte === n % 251))).toBe(
+      true,
+    );
+  });
+
   it("is not kept without bound", () => {
     const pool = createBlockPool();
     const blocks = new Set(Array.from({ length: 100 }, () => pool.allocate(BLOCK_SIZE)));

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../../src/core/clock.ts";
 import { Flusher } from "../../../src/transfer/flush.ts";
 import { clampTime, Part } from "../../../src/transfer/part.ts";
 import { PinnedDir } from "../../../src/transfer/pinned.ts";
@@ -17,7 +18,7 @@ async function pinned(): Promise<{ root: string; dir: PinnedDir } & AsyncDisposa
   return { root, dir, [Symbol.asyncDispose]: () => dir.close() };
 }
 
-const flusher = new Flusher();
+const flusher = new Flusher(systemClock);
 
 describe("a part", () => {
   it("holds what was written, wherever and in whatever order", async () => {

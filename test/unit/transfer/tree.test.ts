@@ -1,8 +1,10 @@
 import { mkdir, readdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../../src/core/clock.ts";
 import { deviceIdFromHash, transferIdFrom } from "../../../src/core/ids.ts";
 import { Flusher } from "../../../src/transfer/flush.ts";
+import { SmallFiles } from "../../../src/transfer/small-files.ts";
 import { openStaging, type Staging, storageError } from "../../../src/transfer/staging.ts";
 import { IncomingTree, type OpenFile } from "../../../src/transfer/tree.ts";
 import type { MessageOf } from "../../../src/transfer/wire.ts";
@@ -21,19 +23,20 @@ class Growing {
   readonly #staging: Staging;
   #index = 0;
 
-  private constructor(inbox: string, staging: Staging, umask: number) {
+  private constructor(inbox: string, staging: Staging, umask: number, files: SmallFiles | undefined) {
     this.inbox = inbox;
     this.#staging = staging;
     this.tree = new IncomingTree(
       staging,
       umask,
-      new Flusher(),
+      new Flusher(systemClock),
+      files,
       (...entry) => void this.saved.push(entry),
       storageError,
     );
   }
 
-  static async open(umask = 0o022): Promise<Growing> {
+  static async open(umask = 0o022, files?: SmallFiles): Promise<Growing> {
     const root = await directory();
     const inbox = path.join(root, "inbox");
     await mkdir(inbox);
@@ -41,7 +44,7 @@ class Growing {
     const peer = deviceIdFromHash(Buffer.alloc(32, 1));
     const id = transferIdFrom(Buffer.alloc(10));
     const offer: MessageOf<"offer"> = { t: "offer", id, entries: 1, bytes: 0, count: 1, items: [] };
-    return new Growing(inbox, await openStaging(inbox, { self, peer, id }, offer, false), umask);
+    return new Growing(inbox, await openStaging(inbox, { self, peer, id }, offer, false), umask, files);
   }
 
   entry(name: string, fields: Partial<MessageOf<"entry">> = {}): MessageOf<"entry"> {
@@ -279,5 +282,34 @@ describe("a tree that comes to nothing", () => {
     expect(names.filter((name) => !name.includes(".lanxfer")).sort()).not.toContain("elsewhere/d");
     expect((await readdir(`${growing.inbox}.old`)).sort()).toEqual([".lanxfer"]);
     await writeFile(`${growing.inbox}.old/.lanxfer/proof`, ""); // it was still there to be cleaned up
+  });
+});
+
+describe("a tree of many small files", () => {
+  it("is written in batches and is the same, the executable among them executable", async () => {
+    const files = new SmallFiles();
+    const growing = await Growing.open(0o022, files);
+    await files.during(async () => {
+      const names = Array.from({ length: 200 }, (_, n) => `d/${n}`);
+      await growing.add("d/", ...names);
+      void growing.tree.finishFile(await growing.file("d/run", { executable: true }), ROOT);
+      await growing.tree.finish();
+      expect(await growing.names()).toEqual(["d", "d/run", ...names].sort());
+      for (const name of names) expect(await readFile(growing.in(name), "utf8")).toBe(name);
+      expect((await stat(growing.in("d/run"))).mode & 0o777).toBe(0o744);
+      expect((await stat(growing.in("d/0"))).mode & 0o777).toBe(0o644);
+      expect(growing.saved).toHaveLength(202);
+    });
+  });
+
+  it("keeps apart what has the same name here, and tells the names that changed", async () => {
+    const files = new SmallFiles();
+    const growing = await Growing.open(0o022, files);
+    await files.during(async () => {
+      await growing.add("d/", "d/x", "d/x", "d/x");
+      await growing.tree.finish();
+      expect(await growing.names()).toEqual(["d", "d/x", "d/x (1)", "d/x (2)"]);
+      expect(growing.saved.map(([, as]) => as).sort()).toEqual(["d", "x (1)", "x (2)", undefined]);
+    });
   });
 });

@@ -1,6 +1,6 @@
 /** What each route of the control API does: looks up, calls the part that knows, shows the result. */
 
-import { lstat, statfs } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
 import { basename } from "node:path";
 import type { ControlHandlers } from "../control/api.ts";
 import type { InboxView, SettingView, StatusView } from "../control/schema.ts";
@@ -11,8 +11,9 @@ import { type Resolved, resolve } from "../discovery/resolve.ts";
 import type { Peer } from "../discovery/types.ts";
 import type { Device } from "../identity/trust-file.ts";
 import type { DaemonDeps } from "./deps.ts";
+import { inboxSpace } from "./host/inbox.ts";
 import { SETTINGS, type SettingName } from "./host/settings.ts";
-import type { Parts } from "./parts.ts";
+import type { Listening, Parts } from "./parts.ts";
 import { deviceView, peerView } from "./views.ts";
 
 /** Arrivals that `inbox` looks back at. */
@@ -70,7 +71,7 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
         startedAt,
         ...identity(),
         port: listening.port,
-        inbox: await inboxState(listening.inbox),
+        inbox: await inboxState(listening),
         paths: { config: config.path, state: host.places.state, socket: host.places.socket },
         interfaces: discovery.interfaces().map((each) => ({ ...each })),
         peers: discovery.peers().length,
@@ -147,11 +148,12 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
   };
 }
 
-async function inboxState(path: string): Promise<StatusView["inbox"]> {
+async function inboxState({ inbox: path, inboxMounted }: Listening): Promise<StatusView["inbox"]> {
   try {
-    const { bavail, bsize } = await statfs(path);
+    const { bavail, bsize } = await inboxSpace(path, inboxMounted);
     return { path, free: bavail * bsize, problem: null };
   } catch (error) {
-    return { path, free: null, problem: error instanceof Error ? error.message : String(error) };
+    const { message, details } = toLanxferError(error);
+    return { path, free: null, problem: String(details["text"] ?? message) };
   }
 }

@@ -16,7 +16,7 @@ import { ALPN_PAIR } from "../transfer/wire.ts";
 import { createHandlers } from "./control-handlers.ts";
 import { serveControl } from "./control-server.ts";
 import type { DaemonDeps } from "./deps.ts";
-import { prepareInbox } from "./host/inbox.ts";
+import { isMountPoint, prepareInbox } from "./host/inbox.ts";
 import { assemble, loadState, type Parts } from "./parts.ts";
 import { peerView } from "./views.ts";
 
@@ -65,6 +65,7 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
 
   for (const name of config.unknown()) log.warn({ setting: name }, "unknown setting ignored");
   parts.listening.inbox = await prepareInbox(config.get("inbox"), config.source("inbox") === "default");
+  parts.listening.inboxMounted = await isMountPoint(parts.listening.inbox);
   await parts.landed.load(state.history);
   await parts.incoming.restore(await findKept(parts.listening.inbox, state.key.id));
   down.push(parts.interrupted.watch());

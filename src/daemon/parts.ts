@@ -12,6 +12,7 @@ import type { Link } from "../transfer/link.ts";
 import { SmallFiles } from "../transfer/small-files.ts";
 import { ALPN_TRANSFER, type MessageOf, RESUME } from "../transfer/wire.ts";
 import type { DaemonDeps } from "./deps.ts";
+import { inboxSpace } from "./host/inbox.ts";
 import { Admission } from "./incoming/admission.ts";
 import { Incoming } from "./incoming/incoming.ts";
 import { Interrupted } from "./incoming/interrupted.ts";
@@ -41,6 +42,8 @@ export interface Listening {
   port: number;
   /** Without symbolic links: a link that changes while the daemon runs leads nowhere else. */
   inbox: string;
+  /** A disk was mounted right there. */
+  inboxMounted: boolean;
 }
 
 export interface Parts extends State {
@@ -76,7 +79,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
   const { clock, log, config, host } = deps;
   const { key, trust, contacts, history, outbox } = state;
   const dialing = { credentials: key, aes: host.aes, clock };
-  const listening: Listening = { port: 0, inbox: config.get("inbox") };
+  const listening: Listening = { port: 0, inbox: config.get("inbox"), inboxMounted: false };
   const refusals = new Map<string, number>();
   const refused = (reason: string) => void refusals.set(reason, (refusals.get(reason) ?? 0) + 1);
 
@@ -94,7 +97,8 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
   }));
 
   const inbox = () => listening.inbox;
-  const admission = new Admission(inbox, () => ({
+  const space = () => inboxSpace(listening.inbox, listening.inboxMounted);
+  const admission = new Admission(space, () => ({
     reserve: config.get("limits.reserve"),
     transfer: config.get("limits.transfer"),
     entries: config.get("limits.entries"),

@@ -1,6 +1,7 @@
-/** The inbox at the start: there, a directory, and known by its real path. */
+/** The folder of the inbox: there, a directory, known by its real path, and on the disk that it was on. */
 
-import { mkdir, realpath, stat } from "node:fs/promises";
+import type { StatsFs } from "node:fs";
+import { mkdir, realpath, stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { LanxferError, systemCode } from "../../core/errors.ts";
 
@@ -28,4 +29,20 @@ export async function prepareInbox(path: string, isDefault: boolean): Promise<st
     throw new LanxferError("E_INBOX_LOCAL", { path, text: WORDS[code] ?? code }, { cause: error });
   }
   throw new LanxferError("E_INBOX_LOCAL", { path, text: "it is not a directory" });
+}
+
+/** Whether a disk is mounted at this very directory. */
+export async function isMountPoint(path: string): Promise<boolean> {
+  const [inner, outer] = await Promise.all([stat(path), stat(dirname(path))]);
+  return inner.dev !== outer.dev;
+}
+
+/**
+ * The room on the inbox's disk. Throws what the system says of an inbox that is
+ * not there, and E_INBOX where a disk was mounted at the start (`mounted`) and is
+ * not now: what came would lie on the disk below, out of sight once it is back.
+ */
+export async function inboxSpace(path: string, mounted: boolean): Promise<StatsFs> {
+  if (mounted && !(await isMountPoint(path))) throw new LanxferError("E_INBOX", { text: "its disk is not mounted" });
+  return statfs(path);
 }

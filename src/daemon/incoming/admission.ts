@@ -3,7 +3,7 @@
  * transfers were promised. A refusal happens here, before the first byte.
  */
 
-import { statfs } from "node:fs/promises";
+import type { StatsFs } from "node:fs";
 import { LanxferError, systemCode } from "../../core/errors.ts";
 import type { Offer } from "../../transfer/incoming.ts";
 import { storageError } from "../../transfer/staging.ts";
@@ -30,12 +30,13 @@ export interface Promised {
 }
 
 export class Admission {
-  readonly #inbox: () => string;
+  readonly #space: () => Promise<StatsFs>;
   readonly #limits: () => Limits;
   readonly #promised = new Set<Promised>();
 
-  constructor(inbox: () => string, limits: () => Limits) {
-    this.#inbox = inbox;
+  /** `space` tells of the inbox's disk, or throws why there is none. */
+  constructor(space: () => Promise<StatsFs>, limits: () => Limits) {
+    this.#space = space;
     this.#limits = limits;
   }
 
@@ -76,7 +77,7 @@ export class Admission {
   /** Bytes that transfers may use, the reserve left aside. Throws E_INBOX. */
   async free(): Promise<number> {
     try {
-      const { bavail, blocks, bsize } = await statfs(this.#inbox());
+      const { bavail, blocks, bsize } = await this.#space();
       const reserve = Math.min(this.#limits().reserve, blocks * bsize * MAX_RESERVE_SHARE);
       return Math.max(0, bavail * bsize - reserve);
     } catch (error) {

@@ -41,13 +41,21 @@ export class FaultScene implements AsyncDisposable {
       await writeFile(anna.path("folder/run.sh"), "#!/bin/sh\n");
       await chmod(anna.path("folder/run.sh"), 0o755);
       const inbox = bert.view(pair.bert.inbox);
-      await writeFile(path.join(inbox, "a.bin"), "bert's own");
+      await writeFile(path.join(inbox, "a.bin"), "bert's own\n");
       const invariants = await Invariants.watch({ home: bert.view(bert.home), inbox }, ...sources);
       return new FaultScene(pair, sources, invariants);
     } catch (error) {
       await pair[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** Makes one more file for anna to send, of which copies may arrive; resolves to its path. */
+  async add(name: string, content: Uint8Array): Promise<string> {
+    const file = path.join(this.anna.place.home, name);
+    await writeFile(file, content);
+    await this.invariants.expect(file);
+    return file;
   }
 
   /** Sends everything and resolves to how it ended for anna. */

@@ -37,8 +37,13 @@ export class Invariants {
   /** Remembers what is there now; `sources` are files and folders of which copies may appear in the inbox. */
   static async watch(place: Watched, ...sources: readonly string[]): Promise<Invariants> {
     const watch = new Invariants(place, await readHome(place), await visibleIn(place.inbox));
-    for (const source of sources) watch.#sources.set(source, await readTree(source));
+    for (const source of sources) await watch.expect(source);
     return watch;
+  }
+
+  /** One more file or folder of which copies may appear. */
+  async expect(source: string): Promise<void> {
+    this.#sources.set(source, await readTree(source));
   }
 
   /**

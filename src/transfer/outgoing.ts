@@ -10,7 +10,7 @@ import { Resumption } from "./resumption.ts";
 import type { SentLog } from "./sent-log.ts";
 import type { SmallFiles } from "./small-files.ts";
 import type { SourceEntry, SourceTotals } from "./source.ts";
-import type { Message } from "./wire.ts";
+import { MAX_LISTED_ITEMS, type Message } from "./wire.ts";
 
 export interface OutgoingTransfer {
   readonly id: TransferId;
@@ -170,7 +170,9 @@ export class Outgoing {
   assertComplete(): void {
     const { totals, report } = this.transfer;
     if (this.#landed.size > 0) {
-      if (this.#landed.size < totals.items.length) throw new LanxferError("E_PROTO", { text: "landed: not all items" });
+      for (let item = 0; item < Math.min(totals.items.length, MAX_LISTED_ITEMS); item++) {
+        if (!this.#landed.has(item)) throw new LanxferError("E_PROTO", { text: "landed: not all listed items" });
+      }
       report({ type: "resumed", bytes: totals.bytes });
       for (const [item, as] of this.#landed) report({ type: "saved", item, as });
       return;

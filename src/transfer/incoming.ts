@@ -144,18 +144,14 @@ export class IncomingTransfer {
       throw new LanxferError("E_PROTO", { text: "the end of another entry" });
     }
     if (file.received !== file.entry.size) throw new LanxferError("E_LENGTH", { text: "fewer bytes than announced" });
-    const finished = file.held?.finished === true;
-    const root = finished ? file.held?.root : file.digests.root();
+    const root = file.held?.finished === true ? file.held?.root : file.digests.root();
     if (root !== message.root) throw new LanxferError("E_INTEGRITY");
     const unsaved = this.#unsaved.get(message.index);
     if (unsaved !== undefined) unsaved.root = root;
     await this.#flusher.places.take(1);
     this.#file = undefined;
-    const finish = async () => {
-      await file.checkpoints?.idle();
-      await this.#tree.finishFile(file, root);
-    };
-    void finish().then(() => this.#flusher.places.give(1));
+    const finished = this.#tree.finishFile(file, root, file.checkpoints?.idle());
+    void finished.then(() => this.#flusher.places.give(1));
   }
 
   /** Resolves when everything is durable and published. */

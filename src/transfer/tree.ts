@@ -137,9 +137,10 @@ export class IncomingTree {
     return file;
   }
 
-  /** Flushes a complete file and publishes it, or what it was the last part of, in the background. */
-  finishFile(file: OpenFile, root: string): Promise<void> {
+  /** Flushes a complete file and publishes it, or what it was the last part of, in the background, but not before `idle`. */
+  finishFile(file: OpenFile, root: string, idle?: Promise<void>): Promise<void> {
     return this.#background(async () => {
+      await idle;
       const { entry, part, held, folder } = file;
       let { n, name } = file;
       if (part !== undefined) {

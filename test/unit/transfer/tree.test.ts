@@ -285,6 +285,27 @@ describe("a tree that comes to nothing", () => {
   });
 });
 
+describe("the end of a tree", () => {
+  it("waits for a file that waits for something itself", async () => {
+    const growing = await Growing.open();
+    await growing.add("d/");
+    let idle: () => void = () => {};
+    const waiting = new Promise<void>((resolve) => {
+      idle = resolve;
+    });
+    void growing.tree.finishFile(await growing.file("d/file"), ROOT, waiting);
+    let ended = false;
+    const end = growing.tree.finish().then(() => {
+      ended = true;
+    });
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect([ended, growing.saved]).toEqual([false, []]);
+    idle();
+    await end;
+    expect(await growing.names()).toEqual(["d", "d/file"]);
+  });
+});
+
 describe("a tree of many small files", () => {
   it("is written in batches and is the same, the executable among them executable", async () => {
     const files = new SmallFiles();

@@ -161,7 +161,7 @@ describe("a transfer between two daemons", () => {
     });
     expect(await readdir(line.bert.inbox)).toEqual([".lanxfer"]);
     await line.anna.client.call("post", "/v1/transfers/:id/retry", { param: { id } });
-    expect(await line.anna.ended(id)).toMatchObject({ state: "done", resumed: 0 });
+    expect(await line.anna.ended(id)).toMatchObject({ state: "done", bytes: 14 });
     expect(await readFile(path.join(line.bert.inbox, "large.bin"), "utf8")).toBe("something else");
   });
 

@@ -43,16 +43,32 @@ describe("the published values", () => {
   });
 });
 
-describe("the published transfer", () => {
-  const said = vectors.conversation.map(({ from, control, block, hex: bytes }) => ({
+/** A step as published: a message or a block, and its bytes. */
+interface Step {
+  readonly from: string;
+  readonly control?: { readonly t: string };
+  readonly block?: { readonly entry: number; readonly digest: string; readonly content: string };
+  readonly hex: string;
+}
+
+const TRANSFERS: readonly [string, readonly Step[], string, string][] = [
+  ["transfer", vectors.conversation, "\n## 12 ", "\n### 12.1 "],
+  ["transfer that was interrupted", vectors.resumed, "\n### 12.1 ", "\n## 13 "],
+];
+
+const toldBy = (steps: readonly Step[]) =>
+  steps.map(({ from, control, block, hex: bytes }) => ({
     from: from as Role, // our own file
     message: control === undefined ? undefined : wire.parseMessage(control),
     block,
     bytes: hex(bytes),
   }));
 
+describe.each(TRANSFERS)("the published %s", (_, steps, begins, ends) => {
+  const said = toldBy(steps);
+
   it("is encoded byte by byte as published", () => {
-    for (const { control, block, hex: bytes } of vectors.conversation) {
+    for (const { control, block, hex: bytes } of steps) {
       if (control !== undefined) expect(wire.encodeControl(control).toString("hex")).toBe(bytes);
       if (block === undefined) continue;
       const frame = Buffer.concat([Buffer.alloc(wire.BLOCK_PREFIX), hex(block.content)]);
@@ -85,6 +101,20 @@ describe("the published transfer", () => {
     expect(conversation.phase).toBe("ready");
   });
 
+  it("is the one that the document shows", () => {
+    const section = document.slice(document.indexOf(begins), document.indexOf(ends));
+    const printed = [...section.matchAll(/\*\*\d+\. (\w+):\*\* (.+)\n\n```\n([0-9a-f\n]+)```/g)];
+    const shown = printed.map(([, from, text = "", bytes = ""]) => {
+      const json = /^`(\{.*\})`$/.exec(text)?.[1];
+      return { from, control: json === undefined ? undefined : JSON.parse(json), hex: bytes.replaceAll("\n", "") };
+    });
+    expect(shown).toEqual(steps.map(({ from, control, hex: bytes }) => ({ from, control, hex: bytes })));
+  });
+});
+
+describe("the published transfer", () => {
+  const said = toldBy(vectors.conversation);
+
   it("has the right digests, roots and sums", () => {
     const roots = new Map<number, string>();
     let bytes = 0;
@@ -100,15 +130,21 @@ describe("the published transfer", () => {
     }
     expect(said.find(({ message }) => message?.t === "offer")?.message).toMatchObject({ bytes, entries: 3, count: 2 });
   });
+});
 
-  it("is the one that the document shows", () => {
-    const section = document.slice(document.indexOf("\n## 12 "), document.indexOf("\n## 13 "));
-    const steps = [...section.matchAll(/\*\*\d+\. (\w+):\*\* (.+)\n\n```\n([0-9a-f\n]+)```/g)];
-    const shown = steps.map(([, from, text = "", bytes = ""]) => {
-      const json = /^`(\{.*\})`$/.exec(text)?.[1];
-      return { from, control: json === undefined ? undefined : JSON.parse(json), hex: bytes.replaceAll("\n", "") };
-    });
-    expect(shown).toEqual(vectors.conversation.map(({ from, control, hex: bytes }) => ({ from, control, hex: bytes })));
+describe("the published transfer that was interrupted", () => {
+  it("has the right digests and roots, and counts what was taken up", () => {
+    const messages = toldBy(vectors.resumed).flatMap(({ message }) => message ?? []);
+    const of = <T extends wire.Message["t"]>(t: T) => messages.filter((m): m is wire.MessageOf<T> => m.t === t);
+    const film = vectors.roots.find(({ blocks }) => blocks.length === 3);
+    const hello = vectors.digests.find(({ block }) => block !== null);
+    const first = new DigestList();
+    for (const digest of film?.blocks.slice(0, 2) ?? []) first.push(hex(digest));
+    expect(of("have").flatMap(({ items }) => items.map(({ root }) => root))).toEqual([first.root(), hello?.root]);
+    expect(vectors.resumed.flatMap(({ block }) => block?.digest ?? [])).toEqual([film?.blocks[2]]);
+    expect(of("end").map(({ root }) => root)).toEqual([film?.root, hello?.root]);
+    expect(of("entry").map(({ held }) => held)).toEqual([2, 1]);
+    expect(of("progress").map(({ bytes }) => bytes)).toEqual(of("offer").map(({ bytes }) => bytes));
   });
 });
 

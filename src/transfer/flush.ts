@@ -18,13 +18,9 @@ import type { PinnedDir } from "./pinned.ts";
 
 /** From this many on, the file system is flushed as a whole: about where starting a program begins to pay. */
 const GROUP = 16;
-/**
- * From one flush of the whole to the next (milliseconds). Starting a program
- * takes the main thread some milliseconds, and the sender is told of what is
- * saved no oftener than this.
- */
-const PAUSE_MS = 200;
-/** Complete files of all transfers together that may wait: what a pause brings at most. */
+/** How long is gathered for a flush of the whole (milliseconds): starting a program takes the main thread several. */
+const GATHER_MS = 300;
+/** Complete files of all transfers together that may wait: about what comes in that time. */
 const WAITING = 4096;
 /** Absolute, because what a PATH finds is not to be trusted with durability. */
 const SYNC = "/bin/sync";
@@ -63,8 +59,8 @@ export class Flusher {
   /** What waits, by device, as long as that device is being flushed. */
   readonly #waiting = new Map<number, Unflushed[]>();
   #hurried = 0;
-  /** Ends the pauses under way. */
-  readonly #pauses = new Set<() => void>();
+  /** Ends what is being gathered. */
+  readonly #gathering = new Set<() => void>();
 
   constructor(clock: Clock, flushFileSystem: FlushFileSystem = syncFileSystem) {
     this.#clock = clock;
@@ -93,10 +89,10 @@ export class Flusher {
     });
   }
 
-  /** Flushes without pauses during `work`, which waits for nothing else. */
+  /** Flushes without gathering during `work`, which waits for nothing else. */
   async hurry<T>(work: () => Promise<T>): Promise<T> {
     this.#hurried++;
-    for (const end of this.#pauses) end();
+    for (const end of this.#gathering) end();
     try {
       return await work();
     } finally {
@@ -109,36 +105,39 @@ export class Flusher {
       const unflushed = { descriptor, fsync, done: resolve };
       const waiting = this.#waiting.get(on.device);
       if (waiting !== undefined) waiting.push(unflushed);
-      else void this.#flushAll(on, [unflushed]);
+      else void this.#flushAll(on, unflushed);
     });
   }
 
   /** Who asks meanwhile is served by the next round, never by one that has begun. */
-  async #flushAll({ device, whole }: FileSystem, first: Unflushed[]): Promise<void> {
-    for (let group = first; group.length > 0; group = this.#waiting.get(device) ?? []) {
-      this.#waiting.set(device, []);
-      const [{ descriptor }] = group as [Unflushed]; // it is not empty
-      const flushed = whole && group.length >= GROUP && (await this.#flushFileSystem(descriptor));
+  async #flushAll({ device, whole }: FileSystem, first: Unflushed): Promise<void> {
+    const waiting = [first];
+    this.#waiting.set(device, waiting);
+    while (waiting.length > 0) {
+      const many = whole && waiting.length >= GROUP;
+      if (many && this.#hurried === 0) await this.#gather();
+      const group = waiting.splice(0);
+      const descriptor = group[0]?.descriptor;
+      const flushed = many && descriptor !== undefined && (await this.#flushFileSystem(descriptor));
       const flushing = group.map(({ fsync, done }) => {
         const flush = flushed ? Promise.resolve() : fsync();
         done(flush);
         return flush;
       });
       await Promise.allSettled(flushing);
-      if (flushed && this.#hurried === 0) await this.#pause();
     }
     this.#waiting.delete(device);
   }
 
-  async #pause(): Promise<void> {
+  async #gather(): Promise<void> {
     await new Promise<void>((resolve) => {
       const end = () => {
         cancel();
-        this.#pauses.delete(end);
+        this.#gathering.delete(end);
         resolve();
       };
-      const cancel = this.#clock.after(PAUSE_MS, end);
-      this.#pauses.add(end);
+      const cancel = this.#clock.after(GATHER_MS, end);
+      this.#gathering.add(end);
     });
   }
 }

@@ -122,6 +122,8 @@ describe("flushing", () => {
     await using files = await Files.open(60);
     const counted = new Counted();
     const early = counted.all(files.handles.slice(0, 30));
+    await early[0];
+    counted.clock.skip(1_000);
     await counted.began(1);
     let lateDone = false;
     const late = Promise.all(counted.all(files.handles.slice(30))).then(() => {
@@ -142,24 +144,27 @@ describe("flushing", () => {
     await using files = await Files.open(60);
     const counted = new Counted();
     const slow = counted.all(files.handles.slice(0, 30));
+    await slow[0];
+    counted.clock.skip(1_000);
     await counted.began(1);
     await Promise.all(counted.all(files.handles.slice(30), SINGLE));
     counted.release(true);
     await Promise.all(slow);
   });
 
-  it("gathers for a while before the next flush of a file system, unless somebody waits for nothing else", async () => {
+  it("gathers for a while before a flush of the file system, unless somebody waits for nothing else", async () => {
     await using files = await Files.open(90);
     const counted = new Counted(done);
-    await Promise.all(counted.all(files.handles.slice(0, 30)));
-    const second = Promise.all(counted.all(files.handles.slice(30, 60)));
-    expect(counted.calls).toHaveLength(1);
+    const first = counted.all(files.handles.slice(0, 60));
+    await first[0];
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(counted.calls).toHaveLength(0);
     counted.clock.skip(1_000);
-    await second;
+    await Promise.all(first);
+    expect(counted.calls).toHaveLength(1);
+    const second = Promise.all(counted.all(files.handles.slice(60)));
+    await counted.flusher.hurry(() => second);
     expect(counted.calls).toHaveLength(2);
-    const third = Promise.all(counted.all(files.handles.slice(60)));
-    await counted.flusher.hurry(() => third);
-    expect(counted.calls).toHaveLength(3);
   });
 
   it("reaches a file that was closed, by its name", async () => {

@@ -77,6 +77,7 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
     aes: host.aes,
     clock,
     allocate: parts.memory.allocate,
+    ownAddresses: deps.ownAddresses,
     onLink: (link) => route(parts, link),
     onRefused: (reason, address) => {
       parts.refused(reason);

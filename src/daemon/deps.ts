@@ -17,6 +17,8 @@ export interface DaemonDeps {
   readonly config: Config;
   readonly host: HostFacts;
   readonly random: (bytes: number) => Uint8Array;
+  /** Addresses of this machine, of all interfaces, without zones. */
+  readonly ownAddresses: () => ReadonlySet<string>;
   readonly discovery: (deps: PresenceDeps) => Discovery;
 }
 
@@ -39,6 +41,7 @@ export async function realDeps(
     config,
     host,
     random: randomBytes,
+    ownAddresses,
     discovery: (deps) =>
       createMdnsDiscovery({
         ...deps,
@@ -48,4 +51,9 @@ export async function realDeps(
         exclude: config.get("interfaces.exclude"),
       }),
   };
+}
+
+export function ownAddresses(): ReadonlySet<string> {
+  const all = Object.values(networkInterfaces()).flatMap((interfaces) => interfaces ?? []);
+  return new Set(all.map(({ address }) => address));
 }

@@ -78,7 +78,7 @@ export async function loadState({ host, clock, log }: DaemonDeps): Promise<State
 export function assemble(deps: DaemonDeps, state: State): Parts {
   const { clock, log, config, host } = deps;
   const { key, trust, contacts, history, outbox } = state;
-  const dialing = { credentials: key, aes: host.aes, clock };
+  const dialing = { credentials: key, aes: host.aes, clock, ownAddresses: deps.ownAddresses };
   const listening: Listening = { port: 0, inbox: config.get("inbox"), inboxMounted: false };
   const refusals = new Map<string, number>();
   const refused = (reason: string) => void refusals.set(reason, (refusals.get(reason) ?? 0) + 1);

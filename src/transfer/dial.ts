@@ -5,7 +5,7 @@ import type { Clock } from "../core/clock.ts";
 import { LanxferError } from "../core/errors.ts";
 import { type DeviceId, shortId } from "../core/ids.ts";
 import { type Credentials, connectFailure, prove, tlsOptions } from "./gate.ts";
-import { Link } from "./link.ts";
+import { Link, type LinkOptions } from "./link.ts";
 import { OPENING_MS } from "./wire.ts";
 
 export interface DialOptions {
@@ -23,6 +23,7 @@ export interface DialContext {
   readonly credentials: Credentials;
   readonly aes: boolean;
   readonly clock: Clock;
+  readonly ownAddresses?: LinkOptions["ownAddresses"];
 }
 
 /**
@@ -46,7 +47,7 @@ export async function dial(options: DialOptions, context: DialContext, signal: A
     if (options.expect !== undefined && proven.peer !== options.expect) {
       throw new LanxferError("E_IDENTITY", { expected: shortId(options.expect), got: shortId(proven.peer) });
     }
-    return new Link(socket, proven, { clock: context.clock });
+    return new Link(socket, proven, context);
   } catch (error) {
     socket.on("error", () => {}); // what comes after the first failure says nothing new
     socket.destroy();

@@ -39,6 +39,8 @@ export interface LinkOptions {
   readonly clock: Clock;
   /** Memory for received blocks. */
   readonly allocate?: (length: number) => Buffer;
+  /** Addresses that this machine has now; a link whose own one is not among them is dead. Not asked when left out. */
+  readonly ownAddresses?: (() => ReadonlySet<string>) | undefined;
 }
 
 export class Link {
@@ -50,6 +52,9 @@ export class Link {
   readonly #decoder: FrameDecoder;
   readonly #maxControl: number;
   readonly #stopWatch: Cancel;
+  /** Whether the address at this end is still ours. */
+  readonly #isAtHome: () => boolean;
+  #timesAway = 0;
   readonly #queue: Frame[] = [];
   #queued = 0;
   #unsent = 0;
@@ -71,6 +76,9 @@ export class Link {
     this.alpn = proven.alpn;
     this.remoteAddress = socket.remoteAddress ?? "unknown";
     this.#clock = options.clock;
+    const { ownAddresses } = options;
+    const local = socket.localAddress;
+    this.#isAtHome = () => ownAddresses === undefined || local === undefined || ownAddresses().has(bareAddress(local));
     const pairing = proven.alpn === ALPN_PAIR;
     this.#maxControl = pairing ? MAX_PAIR_CONTROL : MAX_CONTROL;
     this.#decoder = new FrameDecoder({
@@ -208,6 +216,12 @@ export class Link {
 
   #watch(): void {
     const now = this.#clock.monotonic();
+    // The other end would be missed only after 30 s. Once may be an address that is being renewed.
+    this.#timesAway = this.#isAtHome() ? 0 : this.#timesAway + 1;
+    if (this.#timesAway > 1) {
+      this.destroy(new LanxferError("E_LOST", { text: "the address of this device changed" }));
+      return;
+    }
     if (!this.#socket.isPaused() && now - this.#lastReceived > DEAD_MS) {
       this.destroy(new LanxferError("E_LOST", { text: "nothing heard for 30 s" }));
     } else if (now - this.#lastSent > HEARTBEAT_MS && this.#unsent === 0) {
@@ -226,6 +240,11 @@ export class Link {
     this.#wakeWriters = [];
     for (const wake of writers) wake();
   }
+}
+
+/** Without the zone, and as IPv4 where a dual-stack socket shows `::ffff:192.0.2.1`. */
+function bareAddress(address: string): string {
+  return address.replace(/%.*$/, "").replace(/^::ffff:(?=\d+\.)/, "");
 }
 
 function weight(frame: Frame): number {

@@ -15,6 +15,7 @@ export interface ListenOptions {
   readonly clock: Clock;
   /** Memory for received blocks. */
   readonly allocate: NonNullable<LinkOptions["allocate"]>;
+  readonly ownAddresses?: LinkOptions["ownAddresses"];
   /** Takes over a link that passed the gate. */
   readonly onLink: (link: Link) => void;
   /** Told of every connection that did not pass, with a word for the counters. */

@@ -53,13 +53,15 @@ describe("an interrupted file", () => {
     const id = newTransferId();
     await interrupted(mallory, bert, id);
     expect(await names(bert)).toEqual([]);
+    const { transfers } = await bert.client.call("get", "/v1/transfers", { query: {} });
     const again = await finish(mallory, bert, [LARGE], id);
     const all = Buffer.from(LARGE.content ?? "");
     expect(again.have).toEqual([
       { path: ["large.bin"], type: "file", size: all.length, mtime: 0, blocks: 2, root: rootOf(all, 2) },
     ]);
     await assertArrived(bert, LARGE);
-    expect(await bert.ended(id)).toMatchObject({ state: "done", resumed: 2 * MiB, moved: all.length });
+    const ended = { state: "done", resumed: 2 * MiB, moved: all.length, startedAt: transfers[0]?.startedAt };
+    expect(await bert.ended(id)).toMatchObject(ended);
     expect(await names(bert)).toEqual(["large.bin"]);
   });
 

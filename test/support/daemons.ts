@@ -24,6 +24,7 @@ import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { type DeviceId, parseDeviceId } from "../../src/core/ids.ts";
 import { VERSION } from "../../src/core/version.ts";
 import { createDaemon, type Daemon } from "../../src/daemon/daemon.ts";
+import { ownAddresses } from "../../src/daemon/deps.ts";
 import { openConfig } from "../../src/daemon/host/config.ts";
 import type { Settings } from "../../src/daemon/host/settings.ts";
 import { MemoryLan, type MemoryNode } from "../../src/discovery/memory.ts";
@@ -178,6 +179,7 @@ export class TestDaemon {
         node: process.version,
       },
       random: randomBytes,
+      ownAddresses,
       discovery: (deps) => {
         this.#node = this.#room.lan.join(deps);
         const { discovery } = this.#node;

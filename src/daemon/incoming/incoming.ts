@@ -51,6 +51,9 @@ interface Served {
   record: TransferRecord | undefined;
 }
 
+/** What the record of a transfer begins with, besides the offer. */
+type Start = Pick<TransferStart, "peer" | "state" | "startedAt">;
+
 export class Incoming {
   readonly #deps: IncomingDeps;
   readonly #served = new Set<Served>();
@@ -66,9 +69,12 @@ export class Incoming {
       const { peer, offer, bytes } = one;
       const device = this.#device(peer);
       const goesOn = device !== undefined && this.#deps.landed.find(peer, offer.id) === undefined;
-      if (!goesOn) await removeKept(this.#deps.inbox(), { self: this.#deps.self, peer, id: offer.id });
-      else
-        await this.#wait(one, this.#start(offer, { id: peer, name: device.name }, "waiting", this.#giveUp(one)), bytes);
+      if (goesOn) {
+        const start = { peer: { id: peer, name: device.name }, state: "waiting", startedAt: one.since } as const;
+        await this.#wait(one, this.#start(offer, start, this.#giveUp(one)), bytes);
+      } else {
+        await removeKept(this.#deps.inbox(), { self: this.#deps.self, peer, id: offer.id });
+      }
     }
   }
 
@@ -150,7 +156,9 @@ export class Incoming {
           this.#deps.admission.release(promised);
           throw error;
         }
-        return this.#admit(served, offer, device.name, release, promised);
+        const startedAt = waiting === undefined ? this.#deps.clock.now() : Date.parse(waiting.record.view.startedAt);
+        const start = { peer: { id: peer, name: device.name }, state: "running", startedAt } as const;
+        return this.#admit(served, offer, start, release, promised);
       } catch (error) {
         if (waiting !== undefined) await interrupted.add(waiting.kept, waiting.record);
         throw error;
@@ -180,13 +188,14 @@ export class Incoming {
     return this.#deps.offers.wait(this.#offerView(served, offer, name), ask, gone);
   }
 
-  #admit(served: Served, offer: Offer, name: string, release: () => void, promised: Promised): Admitted {
+  #admit(served: Served, offer: Offer, start: Start, release: () => void, promised: Promised): Admitted {
     const { admission, landed, log, ended } = this.#deps;
     const inbox = this.#deps.inbox();
     const cancel = new AbortController();
-    const peer = { id: served.link.peer, name };
+    const { peer } = start;
+    const { name } = peer;
     let onCancel = (reason: LanxferError) => cancel.abort(reason);
-    const record = this.#start(offer, peer, "running", (reason) => onCancel(reason));
+    const record = this.#start(offer, start, (reason) => onCancel(reason));
     served.record = record;
     const fields = { transfer: offer.id, peer: peer.id, entries: offer.entries, bytes: offer.bytes };
     const close = async (error: LanxferError | undefined): Promise<void> => {
@@ -223,13 +232,8 @@ export class Incoming {
     };
   }
 
-  #start(
-    { id, items, entries, bytes }: Offer,
-    peer: TransferStart["peer"],
-    state: TransferStart["state"],
-    cancel: (reason: LanxferError) => void,
-  ): TransferRecord {
-    return this.#deps.transfers.start({ id, direction: "in", peer, items, entries, bytes, state }, cancel);
+  #start({ id, items, entries, bytes }: Offer, start: Start, cancel: (reason: LanxferError) => void): TransferRecord {
+    return this.#deps.transfers.start({ id, direction: "in", items, entries, bytes, ...start }, cancel);
   }
 
   async #wait(kept: Kept, record: TransferRecord, moved: number): Promise<void> {

@@ -17,6 +17,8 @@ const never = new AbortController().signal;
 /** A listener with a link for each connection, on a clock that a test can skip over. */
 class Ends implements AsyncDisposable {
   readonly clock = new SkippingClock();
+  /** Addresses that this machine has, as the links are told. */
+  readonly addresses = new Set(["127.0.0.1"]);
   /** Bytes of memory that the links asked for to hold blocks. */
   allocated = 0;
   readonly #links: Link[] = [];
@@ -31,6 +33,7 @@ class Ends implements AsyncDisposable {
       credentials: ours,
       aes: true,
       clock: ends.clock,
+      ownAddresses: () => ends.addresses,
       allocate: (length) => {
         ends.allocated += length;
         return Buffer.allocUnsafeSlow(length);
@@ -54,7 +57,7 @@ class Ends implements AsyncDisposable {
 
   /** Two links, each the other's end. */
   async pair(alpn: string = ALPN_TRANSFER): Promise<[accepted: Link, dialled: Link]> {
-    const context = { credentials: theirs, aes: true, clock: this.clock };
+    const context = { credentials: theirs, aes: true, clock: this.clock, ownAddresses: () => this.addresses };
     const link = await dial({ host: "127.0.0.1", port: this.port, alpn, expect: ours.id, peer: "us" }, context, never);
     this.#others.push(link);
     return [await this.#accepted(), link];
@@ -250,6 +253,21 @@ describe("silence", () => {
     expect(await reasonOf(link.flushed())).toMatchObject({ code: "E_LOST" });
     link.send({ t: "done" }); // does nothing
     await peer.closed();
+  });
+
+  it("is not waited for where our own address is gone, unless it comes back at once", async () => {
+    await using ends = await Ends.open();
+    const [accepted, dialled] = await ends.pair();
+    const reading = reasonOf(dialled.frames().next());
+    ends.addresses.clear();
+    ends.clock.skip(1_000);
+    ends.addresses.add("127.0.0.1");
+    for (let second = 0; second < 3; second++) ends.clock.skip(1_000);
+    dialled.send({ t: "heartbeat" });
+    expect(await accepted.frames().next()).toMatchObject({ done: false });
+    ends.addresses.clear();
+    for (let second = 0; second < 2; second++) ends.clock.skip(1_000);
+    expect(await reading).toMatchObject({ code: "E_LOST", details: { text: "the address of this device changed" } });
   });
 
   it("of 30 s is death also for a reader that is busy then", async () => {

@@ -5,11 +5,11 @@ import { appendFile, readdir, rm, stat, utimes, writeFile } from "node:fs/promis
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { TransferView } from "../../src/control/schema.ts";
-import { DigestList, digestBlock } from "../../src/transfer/blocks.ts";
 import { BLOCK_SIZE } from "../../src/transfer/wire.ts";
 import { Scene } from "../support/mallory.ts";
 import { eventually } from "../support/process.ts";
 import type { RawPeer } from "../support/raw-peer.ts";
+import { rootOf } from "../support/root.ts";
 import { MiB } from "../support/sizes.ts";
 import { SkippingClock } from "../support/skipping-clock.ts";
 
@@ -22,13 +22,6 @@ afterEach(() => scene.unharmed());
 afterAll(() => scene[Symbol.asyncDispose]());
 
 type Item = Record<string, unknown>;
-
-/** Root over the first blocks of some content. */
-function rootOf(content: Uint8Array, blocks = Math.ceil(content.length / BLOCK_SIZE)): string {
-  const digests = new DigestList();
-  for (let n = 0; n < blocks; n++) digests.push(digestBlock(content.subarray(n * BLOCK_SIZE, (n + 1) * BLOCK_SIZE)));
-  return digests.root();
-}
 
 /** What an honest receiver says it has of a file. */
 async function have(file: string, content: Uint8Array, blocks?: number, change: Item = {}): Promise<Item> {

@@ -165,16 +165,16 @@ describe("a transfer between two daemons", () => {
     expect(await readFile(path.join(line.bert.inbox, "large.bin"), "utf8")).toBe("something else");
   });
 
-  it("that found no room goes on from where it was when there is some and the user says so", async () => {
+  it("that the receiver takes no longer goes on from where it was when it does again and the user says so", async () => {
     await using line = await Line.open();
     const content = randomBytes(SIZE);
     const { id } = await line.under(content, 70 * MiB);
-    const reserve = (value: number) =>
-      line.bert.client.call("put", "/v1/settings/:name", { param: { name: "limits.reserve" }, json: { value } });
-    await reserve(Number.MAX_SAFE_INTEGER);
+    const limit = (value: number) =>
+      line.bert.client.call("put", "/v1/settings/:name", { param: { name: "limits.transfer" }, json: { value } });
+    await limit(MiB);
     line.proxy.cutAt({ direction: "there", after: { bytes: 0 }, end: "reset" });
-    expect(await line.anna.ended(id)).toMatchObject({ state: "failed", error: { code: "E_NO_SPACE" }, canRetry: true });
-    await reserve(0);
+    expect(await line.anna.ended(id)).toMatchObject({ state: "failed", error: { code: "E_LIMIT" }, canRetry: true });
+    await limit(0);
     line.proxy.begin();
     await line.anna.client.call("post", "/v1/transfers/:id/retry", { param: { id } });
     expect(await line.anna.ended(id)).toMatchObject({ state: "done" });

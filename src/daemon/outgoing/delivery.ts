@@ -96,7 +96,7 @@ export class Delivery {
         return this.#fail(outcome.error);
       case "left":
         this.#record.waits(outcome.reason);
-        await this.#sent.close();
+        await Promise.all([this.#sent.close(), this.#keep()]);
         return;
       default:
         assertNever(outcome);
@@ -167,7 +167,7 @@ export class Delivery {
 
   /** Resolves when it is time for the next attempt. Throws `error` when there is to be none. */
   async #wait(error: LanxferError, signal: AbortSignal): Promise<void> {
-    const { clock, random, log, outbox, watch } = this.#deps;
+    const { clock, random, log, watch } = this.#deps;
     const { id, recipient } = this.#order;
     const before = this.#trail;
     this.#trail = failedAgain(before, error.code, this.#moved, clock.now());
@@ -176,17 +176,15 @@ export class Delivery {
     this.#closing.throwIfAborted();
     log.info({ transfer: id, peer: recipient.id, code: error.code, moved: this.#moved, ms }, "transfer interrupted");
     this.#record.waits(error);
-    const { progressAt } = this.#trail;
-    if (progressAt !== before.progressAt) void outbox.put(this.#job({ is: "begun", progressAt }));
+    if (this.#trail.progressAt !== before.progressAt) void this.#keep();
 
     const awake = new AbortController();
     const wake = () => awake.abort();
     const forget = watch(recipient.id, wake);
-    for (const end of [signal, this.#closing]) end.addEventListener("abort", wake, { once: true });
+    signal.addEventListener("abort", wake, { once: true });
     await clock.sleep(ms, awake.signal).catch(() => {});
-    for (const end of [signal, this.#closing]) end.removeEventListener("abort", wake);
+    signal.removeEventListener("abort", wake);
     forget();
-    this.#closing.throwIfAborted();
   }
 
   #report(event: SenderEvent): void {
@@ -224,8 +222,12 @@ export class Delivery {
     this.#record.patch({ state: "running", resumed: this.#resumed, moved: this.#resumed });
     if (this.#begun) return;
     this.#begun = true;
-    const { progressAt } = this.#trail;
-    void this.#deps.outbox.put(this.#job({ is: "begun", progressAt })); // the content need not wait for it
+    void this.#keep(); // the content need not wait for it
+  }
+
+  /** Resolves when the next run will go on with it, as far as the disk allows. */
+  #keep(): Promise<void> {
+    return this.#deps.outbox.put(this.#job({ is: "begun", progressAt: this.#trail.progressAt }));
   }
 
   async #fail(error: LanxferError): Promise<void> {

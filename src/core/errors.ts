@@ -127,6 +127,36 @@ export const ERRORS = {
 
   E_PARTIAL: { exit: 23, ...local, sentence: "{failed} of {total} transfers failed" },
   E_CANCELLED: { exit: 130, ...local, sentence: "cancelled" },
+  E_PAIR_CODE: {
+    exit: 7,
+    ...local,
+    sentence: "that is not the code that {peer} shows: nothing was paired",
+    hint: "either it was mistyped, or somebody between the two devices poses as each to the other: start again on both, and if it happens again, do not pair on this network",
+  },
+  E_PAIR_ENDED: {
+    exit: 7,
+    ...local,
+    sentence: "{peer} ended the pairing: nothing was paired",
+    hint: "either it was given up there, or what was typed there is not the code of this device: ask there, and if nobody knows of it, do not pair on this network",
+  },
+  E_PAIR_FORGED: {
+    exit: 8,
+    ...local,
+    sentence: "{peer} broke its word during the pairing: nothing was paired",
+    hint: "no honest device does this: somebody may stand between the two, so do not pair on this network",
+  },
+  E_PAIR_LOCKED: {
+    exit: 7,
+    ...local,
+    sentence: "pairing by code is locked: it failed three times within an hour",
+    hint: 'if those were mistakes, run "lanxferctl pair --unlock"; if not, somebody may be trying to get in',
+  },
+  E_NO_TERMINAL: {
+    exit: 2,
+    ...local,
+    sentence: "to pair by code, a person has to compare codes at a terminal",
+    hint: 'without one, run "lanxferctl invite" on one device and "lanxferctl pair --invite -" on the other',
+  },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -1,6 +1,6 @@
 /**
  * Pairing by invite, over a connection whose ends have shown their keys
- * (docs/PROTOCOL.md section 6). The device that was given the invite dials and
+ * (docs/PROTOCOL.md section 6.6). The device that was given the invite dials and
  * redeems, the one that made it answers:
  *
  *     redeemer  invite-redeem { sid, name, port, mac }
@@ -14,7 +14,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { invariant } from "../core/assert.ts";
 import { LanxferError } from "../core/errors.ts";
-import { base32Decode, base32Encode, type DeviceId, shortId } from "../core/ids.ts";
+import { base32Encode, type DeviceId, shortId } from "../core/ids.ts";
 import type { PairChannel } from "./channel.ts";
 import type { Invite } from "./invite.ts";
 import type { InviteBook } from "./invite-book.ts";
@@ -22,20 +22,13 @@ import {
   acceptMac,
   EXPORTER_BYTES,
   EXPORTER_LABEL,
-  type Introduction,
   MAC_BYTES,
   redeemMac,
   type Session,
   SID_BYTES,
   sessionKey,
 } from "./invite-proof.ts";
-
-const MAX_NAME_BYTES = 63;
-
-/** The device at the other end, with the name and the port it told. */
-export interface Partner extends Introduction {
-  readonly id: DeviceId;
-}
+import { bytesIn, fieldsOf, type Introduction, introductionIn, type Partner, unexpected } from "./pairing-message.ts";
 
 /** Trusts a device. Resolves when the trust will survive a power cut. */
 export type Pin = (device: { readonly id: DeviceId; readonly name: string }) => Promise<unknown>;
@@ -69,7 +62,7 @@ export async function redeemInvite(
 
   const answer = fieldsOf(await channel.receive());
   if (answer.t === "invite-refuse") throw new LanxferError("E_INVITE");
-  const proof = decodeBytes(answer.mac, MAC_BYTES);
+  const proof = bytesIn(answer.mac, MAC_BYTES);
   const theirs = introductionIn(answer);
   if (answer.t !== "invite-accept" || proof === undefined || theirs === undefined) throw unexpected();
   if (!timingSafeEqual(proof, acceptMac(key, session, own, theirs))) throw new LanxferError("E_INVITE");
@@ -104,8 +97,8 @@ export async function answerRedeem(
 /** Spends the invite and trusts the redeemer, or throws why not. Gives our proof in return for theirs. */
 async function judge(channel: PairChannel, message: unknown, book: InviteBook, { pin }: Party, own: Introduction) {
   const request = fieldsOf(message);
-  const sid = decodeBytes(request.sid, SID_BYTES);
-  const proof = decodeBytes(request.mac, MAC_BYTES);
+  const sid = bytesIn(request.sid, SID_BYTES);
+  const proof = bytesIn(request.mac, MAC_BYTES);
   const theirs = introductionIn(request);
   if (request.t !== "invite-redeem" || sid === undefined || proof === undefined || theirs === undefined) {
     throw unexpected();
@@ -125,28 +118,4 @@ function ownIntroduction({ name, port }: Introduction): Introduction {
   const own = introductionIn({ name, port });
   invariant(own !== undefined, "our name has 1 to 63 bytes and our port is one");
   return own;
-}
-
-/** A message is any JSON value; what is not an object has no fields. */
-type Fields = Readonly<Partial<Record<"t" | "sid" | "name" | "port" | "mac", unknown>>>;
-
-function fieldsOf(message: unknown): Fields {
-  return typeof message === "object" && message !== null ? message : {};
-}
-
-/** Name and port where they are what they should be. The name is not safe to print. */
-function introductionIn({ name, port }: Fields): Introduction | undefined {
-  if (typeof name !== "string" || name === "" || !name.isWellFormed()) return undefined;
-  if (Buffer.byteLength(name) > MAX_NAME_BYTES) return undefined;
-  if (typeof port !== "number" || !Number.isInteger(port) || port < 1 || port > 65_535) return undefined;
-  return { name, port };
-}
-
-function decodeBytes(text: unknown, length: number): Uint8Array | undefined {
-  const bytes = typeof text === "string" ? base32Decode(text) : undefined;
-  return bytes?.length === length ? bytes : undefined;
-}
-
-function unexpected(): LanxferError {
-  return new LanxferError("E_PROTO", { text: "unexpected pairing message" });
 }

@@ -1,6 +1,6 @@
 /**
  * The text of an invite: what one device gives out so that another one, with
- * nobody in front of it, can pair with it (docs/PROTOCOL.md section 6). Whoever
+ * nobody in front of it, can pair with it (docs/PROTOCOL.md section 6.5). Whoever
  * holds the text can pair, once. Pure; invite-book.ts keeps the open ones.
  *
  *     "lanxfer-" base32( version u8 | secret 16 | id 32 | expiry u32 |

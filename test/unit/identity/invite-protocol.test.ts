@@ -4,13 +4,8 @@ import { LanxferError } from "../../../src/core/errors.ts";
 import { base32Encode, type DeviceId, shortId } from "../../../src/core/ids.ts";
 import { decodeInvite } from "../../../src/identity/invite.ts";
 import { createInviteBook, type InviteBook } from "../../../src/identity/invite-book.ts";
-import {
-  answerRedeem,
-  type Partner,
-  type Party,
-  type Pin,
-  redeemInvite,
-} from "../../../src/identity/invite-protocol.ts";
+import { answerRedeem, type Party, type Pin, redeemInvite } from "../../../src/identity/invite-protocol.ts";
+import type { Partner } from "../../../src/identity/pairing-message.ts";
 import { openTrustStore } from "../../../src/identity/trust-store.ts";
 import { connect, type MemoryChannel } from "./support/channel.ts";
 import { movableClock } from "./support/clock.ts";

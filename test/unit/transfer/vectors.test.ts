@@ -223,6 +223,7 @@ describe("docs/PROTOCOL.md", () => {
       "heartbeat after silence of": `${wire.HEARTBEAT_MS / 1000} s`,
       "dead after silence of": `${wire.DEAD_MS / 1000} s`,
       "handshake, `hello`, pairing message": `${wire.OPENING_MS / 1000} s`,
+      "typing the codes": "120 s", // checked where pairing is
     });
   });
 });

@@ -8,6 +8,7 @@ import { expect, it } from "vitest";
 import type { TransferView } from "../../src/control/schema.ts";
 import type { Device } from "../support/device.ts";
 import { FaultScene } from "../support/fault-scene.ts";
+import { atRest } from "../support/invariants.ts";
 import { suiteFor } from "../support/privilege.ts";
 import { eventually } from "../support/process.ts";
 import { ONE_FILE_THREAD, onFileThread } from "../support/strace.ts";
@@ -26,12 +27,15 @@ async function killAtEach(call: string, scene: FaultScene, victim: Device): Prom
       expect(sent).toMatchObject({ state: "done", error: null });
       return kills;
     }
+    // What was on its way to a receiver that lives is still taken care of.
+    if (scene.bert.isRunning) await atRest(scene.bert.control);
     await scene.copies(sent === undefined ? [] : [sent]);
     const started = performance.now();
     await victim.start();
     expect(performance.now() - started).toBeLessThan(BACK_WITHIN);
     const again = await scene.deliver();
     expect([again.state, again.error]).toEqual(["done", null]);
+    await allEnded(scene);
     for (const copies of await scene.copies([again])) {
       // One that had arrived, of which the sender was not told, and that of the second transfer.
       expect(copies).toBeGreaterThanOrEqual(1);
@@ -50,14 +54,23 @@ async function transferOrDeath(scene: FaultScene, victim: Device): Promise<Trans
   try {
     const sent = await anna.ended((await anna.send(bert, scene.sources)).id);
     if (sent.state !== "done") await daemon.finished;
-    const atRest = async () => (await scene.invariants.staged()).length === 0 && (await isInHistory(anna, sent.id));
-    await eventually("both at rest", async () => daemon.ended || (await atRest()) || undefined);
+    const isOver = async () => (await scene.invariants.staged()).length === 0 && (await isInHistory(anna, sent.id));
+    await eventually("both at rest", async () => daemon.ended || (await isOver()) || undefined);
     return sent;
   } catch (error) {
     if (victim !== anna) throw error;
     await daemon.finished;
     return undefined;
   }
+}
+
+/** Resolves when the transfer that the kill interrupted has gone on to its end as well, if it had begun. */
+async function allEnded(scene: FaultScene): Promise<void> {
+  await eventually("nothing under way or waiting at the sender", async () => {
+    const { transfers } = await scene.anna.control.call("get", "/v1/transfers", { query: {} });
+    return transfers.length === 0 || undefined;
+  });
+  await scene.atRest();
 }
 
 async function isInHistory(device: Device, transfer: string): Promise<boolean> {

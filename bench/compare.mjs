@@ -1,7 +1,7 @@
 // Runs the contenders and times them. Everything that is made here is removed
 // and everything that is started is ended, also after an error or a signal.
 
-import { mkdtemp, rename, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { contenders } from "./contenders.mjs";
 import { links } from "./links.mjs";
@@ -97,6 +97,8 @@ async function measured(workload, running, label, { options, scratch, progress, 
   for (const { session } of taking) await session.resetPeak?.();
   /** @type {Map<import("./contenders.mjs").Contender, number[]>} */
   const seconds = new Map(taking.map(({ contender }) => [contender, []]));
+  /** @type {Map<import("./contenders.mjs").Contender, number[]>} */
+  const cpu = new Map(taking.map(({ contender }) => [contender, []]));
   // ext4 without a journal passes over each inode that was removed in the last minutes: whoever creates many files
   // after a removal would pay for it. Small copies are therefore removed after the last round.
   const keep = workload.bytes(options) * taking.length * options.rounds <= KEPT;
@@ -105,7 +107,9 @@ async function measured(workload, running, label, { options, scratch, progress, 
     for (let turn = 0; turn < taking.length; turn++) {
       const { contender, session } = taking[(round + turn) % taking.length];
       await flushed(scratch); // nobody pays for what another left in the write cache
+      const used = await cpuUsed(options);
       const took = await timed(session, source, signal);
+      cpu.get(contender)?.push((await cpuUsed(options)) - used);
       const copies = source.paths.map((from) => path.join(session.inbox, path.basename(from)));
       await assertCopied(source, copies, contender.name);
       if (keep) for (const copy of copies) await rename(copy, path.join(scratch, `done-${kept.push(copy)}`));
@@ -117,7 +121,12 @@ async function measured(workload, running, label, { options, scratch, progress, 
   for (const n of kept.keys()) await rm(path.join(scratch, `done-${n + 1}`), { recursive: true });
   const peaks = (await Promise.all(taking.map(({ session }) => session.peaks?.() ?? []))).flat();
   for (const made of source.paths) await rm(made, { recursive: true });
-  return summarise({ name: workload.name, title: workload.title(options), source, seconds, peaks, bitsPerSecond });
+  return summarise({ name: workload.name, title: workload.title(options), source, seconds, cpu, peaks, bitsPerSecond });
+}
+
+/** CPU seconds that everything in our cgroup has used; NaN when nobody said where they are counted. */
+async function cpuUsed({ cpuUsage }) {
+  return cpuUsage === undefined ? Number.NaN : Number(await readFile(cpuUsage, "utf8")) / 1e9;
 }
 
 /** Seconds from the start of all copies to the end of the last. */

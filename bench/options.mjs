@@ -24,6 +24,8 @@ export const USAGE = `Usage: npm run bench -- [flags]
   --contenders A,B   only these: ${namesOf(contenders).join(", ")}
   --link A,B         only these: ${namesOf(links).join(", ")} (needs root, Linux and iproute2)
   --cpu-prof DIR     the daemons write CPU profiles below DIR (read them with bench/profile.mjs)
+  --cpu-usage FILE   where the kernel counts the CPU time of the cgroup that the benchmark runs in
+                     (cpuacct.usage, nanoseconds): what a busy machine falsifies least
   --json             one JSON object on standard output
 `;
 
@@ -51,7 +53,7 @@ function readNames(kind, table, text) {
 /**
  * @typedef {{ help: boolean, size: number, files: number, fileSize: number, treeSize: number, partSize: number,
  *   rounds: number, dir: string, workloads: string[], contenders: string[], links: string[],
- *   cpuProf: string | undefined, json: boolean }} Options
+ *   cpuProf: string | undefined, cpuUsage: string | undefined, json: boolean }} Options
  * @param {string[]} argv
  * @returns {Options}
  */
@@ -70,6 +72,7 @@ export function readOptions(argv) {
       contenders: { type: "string", default: namesOf(contenders).join(",") },
       link: { type: "string", default: namesOf(links).join(",") },
       "cpu-prof": { type: "string" },
+      "cpu-usage": { type: "string" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -87,6 +90,7 @@ export function readOptions(argv) {
     contenders: readNames("contender", contenders, values.contenders),
     links: readNames("link", links, values.link),
     cpuProf: values["cpu-prof"] === undefined ? undefined : path.resolve(values["cpu-prof"]),
+    cpuUsage: values["cpu-usage"],
     json: values.json,
   };
 }

@@ -8,8 +8,11 @@ const median = (values) => {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 
+/** Median, null when it was not measured. */
+const cpuOf = (values) => (values.some(Number.isNaN) ? null : median(values));
+
 /** One workload: all times, their median, and how it compares with lanxfer's and with the link. */
-export function summarise({ name, title, source, seconds, peaks, bitsPerSecond }) {
+export function summarise({ name, title, source, seconds, cpu, peaks, bitsPerSecond }) {
   const reference = [...seconds].find(([contender]) => contender.name === REFERENCE);
   const ours = reference === undefined ? undefined : median(reference[1]);
   const rows = [...seconds].map(([contender, times]) => ({
@@ -17,6 +20,7 @@ export function summarise({ name, title, source, seconds, peaks, bitsPerSecond }
     flushes: contender.flushes,
     seconds: times,
     median: median(times),
+    cpuSeconds: cpuOf(cpu.get(contender)),
     megabytesPerSecond: source.bytes / median(times) / 1e6,
     filesPerSecond: source.files / median(times),
     timesLanxfer: ours === undefined ? null : median(times) / ours,
@@ -50,13 +54,14 @@ function describeLink({ title, bitsPerSecond, left, results }) {
 
 function describeWorkload({ name: workload, title, rows, peaks }) {
   const perFile = workload === "small";
-  const head = ["flushes", "median", "min – max", perFile ? "files/s" : "MB/s", "time vs lanxfer"];
+  const head = ["flushes", "median", "min – max", "CPU", perFile ? "files/s" : "MB/s", "time vs lanxfer"];
   const lines = [title, cells("", ...head)];
   for (const row of [...rows].sort((a, b) => a.median - b.median)) {
     const range = `${Math.min(...row.seconds).toFixed(2)} – ${Math.max(...row.seconds).toFixed(2)} s`;
     const speed = (perFile ? row.filesPerSecond : row.megabytesPerSecond).toFixed(0);
+    const cpu = row.cpuSeconds === null ? "–" : `${row.cpuSeconds.toFixed(2)} s`;
     const ratio = row.timesLanxfer === null ? "–" : `× ${row.timesLanxfer.toFixed(2)}`;
-    lines.push(cells(row.name, row.flushes, `${row.median.toFixed(2)} s`, range, speed, ratio));
+    lines.push(cells(row.name, row.flushes, `${row.median.toFixed(2)} s`, range, cpu, speed, ratio));
   }
   const ours = rows.find(({ name }) => name === REFERENCE);
   if (typeof ours?.ofLink === "number")
@@ -65,7 +70,7 @@ function describeWorkload({ name: workload, title, rows, peaks }) {
   return lines;
 }
 
-const WIDTHS = [9, 10, 18, 9, 17];
+const WIDTHS = [9, 10, 18, 10, 9, 17];
 
 function cells(name, ...columns) {
   return `  ${name.padEnd(25)}${columns.map((text, n) => text.padStart(WIDTHS[n] ?? 0)).join("")}`;

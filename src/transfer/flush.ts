@@ -48,7 +48,7 @@ interface Unflushed {
   /** Any open descriptor on its file system. */
   readonly descriptor: number;
   readonly fsync: () => Promise<void>;
-  readonly done: (flushing: Promise<void>) => void;
+  readonly done: (flushing?: Promise<void>) => void;
 }
 
 export class Flusher {
@@ -118,9 +118,12 @@ export class Flusher {
       if (many && this.#hurried === 0) await this.#gather();
       const group = waiting.splice(0);
       const descriptor = group[0]?.descriptor;
-      const flushed = many && descriptor !== undefined && (await this.#flushFileSystem(descriptor));
+      if (many && descriptor !== undefined && (await this.#flushFileSystem(descriptor))) {
+        for (const { done } of group) done();
+        continue;
+      }
       const flushing = group.map(({ fsync, done }) => {
-        const flush = flushed ? Promise.resolve() : fsync();
+        const flush = fsync();
         done(flush);
         return flush;
       });

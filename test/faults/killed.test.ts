@@ -52,7 +52,17 @@ async function transferOrDeath(scene: FaultScene, victim: Device): Promise<Trans
   const { anna, bert } = scene;
   const { daemon } = victim;
   try {
-    const sent = await anna.ended((await anna.send(bert, scene.sources)).id);
+    const { id } = await anna.send(bert, scene.sources);
+    const end = anna.ended(id);
+    if (victim === bert) {
+      // Without its receiver the transfer waits, and goes on when that is back.
+      await Promise.race([end, daemon.finished]);
+      if (daemon.ended) {
+        end.catch(() => {});
+        return undefined;
+      }
+    }
+    const sent = await end;
     if (sent.state !== "done") await daemon.finished;
     const isOver = async () => (await scene.invariants.staged()).length === 0 && (await isInHistory(anna, sent.id));
     await eventually("both at rest", async () => daemon.ended || (await isOver()) || undefined);

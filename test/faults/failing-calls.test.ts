@@ -24,6 +24,7 @@ async function failEach(call: string, error: string, scene: FaultScene, inject: 
       await scene.atRest();
       if ((await injection.end()) === 0) {
         expect(sent).toMatchObject({ state: "done", error: null });
+        await scene.invariants.clear();
         return failed;
       }
       failed.push(sent);
@@ -31,9 +32,15 @@ async function failEach(call: string, error: string, scene: FaultScene, inject: 
     } finally {
       await injection[Symbol.asyncDispose]();
     }
-    const again = await scene.deliver();
-    expect([again.state, again.error]).toEqual(["done", null]);
-    await scene.copies([again]);
+    const last = failed.at(-1);
+    if (last !== undefined && last.state !== "done") {
+      const again = await scene.again(last);
+      expect([again.state, again.error]).toEqual(["done", null]);
+      const copies = await scene.copies([again]);
+      // What had arrived before a source could not be read is nothing to go on with, and arrives again.
+      if (last.error?.code === "E_SOURCE_UNREADABLE") expect(Math.max(...copies)).toBeLessThanOrEqual(2);
+      else expect(copies).toEqual([1, 1]);
+    }
     await scene.invariants.clear();
   }
   throw new Error(`${MOST} times ${error} at ${call} and still no end`);
@@ -66,29 +73,39 @@ async function failAll(call: string, errors: readonly string[], scene: FaultScen
 /** How a transfer ends when the receiver's disk says this. */
 const codeOf = (error: string) => (error === "ENOSPC" || error === "EDQUOT" ? "E_NO_SPACE" : "E_INBOX");
 
+/** At least so many have ended with this code. The others were delivered: without a line of the history, say. */
+function expectEnds(views: readonly TransferView[], code: string, atLeast: number): void {
+  const failed = views.filter(({ state }) => state !== "done");
+  expect(failed.length).toBeGreaterThanOrEqual(atLeast);
+  expect(new Set(failed.map(({ error }) => error?.code))).toEqual(new Set([code]));
+}
+
 suiteFor(["faults"])("a call that the system refuses", () => {
   it.concurrent.each<[string, readonly string[], number]>([
     ["openat", ["EMFILE", "ENOSPC", "EROFS", "EIO"], 7],
     ["mkdir", ["ENOSPC", "EROFS", "EDQUOT"], 4],
     ["pwrite64", ["ENOSPC", "EDQUOT", "EIO"], 4],
     ["fsync", ["EIO", "ENOSPC"], 6],
+    ["fdatasync", ["EIO"], 2],
     ["fchmod", ["EIO", "EROFS"], 5],
     ["utimensat", ["EIO"], 5],
-    ["link", ["ENOSPC", "EROFS", "EIO"], 2],
+    ["link", ["ENOSPC", "EROFS", "EIO"], 1],
     ["rename", ["ENOSPC", "EROFS", "EIO"], 1],
   ])("at the receiver, any %s, ends the transfer with a reason and nothing else", async (call, errors, atLeast) => {
     await using scene = await FaultScene.open({ env: ONE_FILE_THREAD });
     const failed = await failAll(call, errors, scene, (rule) => onFileThread(scene.bert, rule));
     for (const [error, views] of failed) {
-      expect(views.length).toBeGreaterThanOrEqual(atLeast);
-      expect(new Set(views.map((view) => view.error?.code))).toEqual(new Set([codeOf(error)]));
+      expectEnds(views, codeOf(error), atLeast);
     }
-    // A folder that was made and cannot be opened goes at the next start.
-    if (call !== "openat") await scene.invariants.nothingStaged();
+    if (call === "openat") {
+      // A folder that was made and cannot be opened goes at the next start.
+      await scene.bert.kill();
+      await scene.bert.start();
+    }
+    await scene.invariants.nothingStaged();
   });
 
   it.concurrent.each<[string, readonly string[]]>([
-    ["fdatasync", ["EIO"]], // of the history, which is less than the file
     ["link", ["EPERM", "EMLINK"]], // as where there are no hard links
     ["unlink", ["EROFS", "EIO"]],
     ["rmdir", ["EROFS", "EIO"]],
@@ -111,11 +128,7 @@ suiteFor(["faults"])("a call that the system refuses", () => {
     await using scene = await FaultScene.open({ env: ONE_FILE_THREAD });
     const failed = await failAll(call, errors, scene, (rule) => onFileThread(scene.anna, rule));
     for (const views of failed.values()) {
-      expect(views.length).toBeGreaterThanOrEqual(atLeast);
-      // What the outbox needs can be done without: the transfer then only does not survive its daemon.
-      const ends = new Set(views.map((view) => (view.state === "done" ? "done" : view.error?.code)));
-      ends.delete("done");
-      expect(ends).toEqual(new Set(["E_SOURCE_UNREADABLE"]));
+      expectEnds(views, "E_SOURCE_UNREADABLE", atLeast);
     }
     await scene.invariants.nothingStaged();
   });

@@ -15,72 +15,58 @@ import { ONE_FILE_THREAD, onFileThread } from "../support/strace.ts";
 
 /** More would mean that a run without a kill never comes. */
 const MOST = 150;
-/** Of the daemon that comes back, milliseconds. */
-const BACK_WITHIN = 5_000;
+/** Of the daemon that comes back, milliseconds: several times what is promised, a busy machine is no fault. */
+const BACK_WITHIN = 20_000;
 
-/** Resolves to how many kills there were before a transfer went through. */
-async function killAtEach(call: string, scene: FaultScene, victim: Device): Promise<number> {
-  for (let kills = 0; kills < MOST; kills++) {
-    const injection = await onFileThread(victim, `${call}:signal=KILL:when=${kills + 1}`);
+interface Kills {
+  readonly kills: number;
+  /** After how many of them the transfer went on by itself. */
+  readonly resumed: number;
+}
+
+/** Kills `victim` at the first such call of a transfer, then at the one `stride` later, until one goes through. */
+async function killAtEach(call: string, stride: number, scene: FaultScene, victim: Device): Promise<Kills> {
+  const { bert } = scene;
+  for (let kills = 0, resumed = 0; kills < MOST; kills++) {
+    const injection = await onFileThread(victim, `${call}:signal=KILL:when=${kills * stride + 1}`);
     const sent = await transferOrDeath(scene, victim).finally(() => injection[Symbol.asyncDispose]());
     if (victim.isRunning) {
       expect(sent).toMatchObject({ state: "done", error: null });
-      return kills;
+      process.stderr.write(`  ${victim.name} killed ${kills} times at ${call}, ${resumed} transfers went on\n`);
+      return { kills, resumed };
     }
-    // What was on its way to a receiver that lives is still taken care of.
-    if (scene.bert.isRunning) await atRest(scene.bert.control);
-    await scene.copies(sent === undefined ? [] : [sent]);
+    if (bert.isRunning) await atRest(bert.control);
+    await scene.invariants.check([], { killed: victim === bert });
     const started = performance.now();
     await victim.start();
     expect(performance.now() - started).toBeLessThan(BACK_WITHIN);
-    const again = await scene.deliver();
-    expect([again.state, again.error]).toEqual(["done", null]);
-    await allEnded(scene);
-    for (const copies of await scene.copies([again])) {
-      // One that had arrived, of which the sender was not told, and that of the second transfer.
-      expect(copies).toBeGreaterThanOrEqual(1);
-      expect(copies).toBeLessThanOrEqual(2);
-    }
+    if (await goesOn(scene, sent)) resumed++;
     await scene.invariants.nothingStaged();
     await scene.invariants.clear();
   }
   throw new Error(`${MOST} kills at ${call} and still no end`);
 }
 
-/** Resolves when all is over, for the victim or for both; undefined when nobody is left to tell how it ended. */
+/** Resolves when all is over or the victim is dead, to the transfer as anna knew it, if she can still tell. */
 async function transferOrDeath(scene: FaultScene, victim: Device): Promise<TransferView | undefined> {
   const { anna, bert } = scene;
   const { daemon } = victim;
+  let sent: TransferView | undefined;
+  const isOver = async (id: string) => {
+    sent = await anna.transfer(id);
+    if (daemon.ended) return true;
+    const ended = sent !== undefined && sent.endedAt !== null && (await isInHistory(anna, id));
+    return (ended && (await scene.invariants.staged()).length === 0) || undefined;
+  };
   try {
-    const { id } = await anna.send(bert, scene.sources);
-    const end = anna.ended(id);
-    if (victim === bert) {
-      // Without its receiver the transfer waits, and goes on when that is back.
-      await Promise.race([end, daemon.finished]);
-      if (daemon.ended) {
-        end.catch(() => {});
-        return undefined;
-      }
-    }
-    const sent = await end;
-    if (sent.state !== "done") await daemon.finished;
-    const isOver = async () => (await scene.invariants.staged()).length === 0 && (await isInHistory(anna, sent.id));
-    await eventually("both at rest", async () => daemon.ended || (await isOver()) || undefined);
-    return sent;
+    sent = await anna.send(bert, scene.sources);
+    const { id } = sent;
+    await eventually("all over", () => isOver(id), { timeoutMs: 20_000, everyMs: 5 });
   } catch (error) {
     if (victim !== anna) throw error;
-    await daemon.finished;
-    return undefined;
+    await daemon.finished; // which does not answer
   }
-}
-
-/** Resolves when the transfer that the kill interrupted has gone on to its end as well, if it had begun. */
-async function allEnded(scene: FaultScene): Promise<void> {
-  await eventually("nothing under way or waiting at the sender", async () => {
-    const { transfers } = await scene.anna.control.call("get", "/v1/transfers", { query: {} });
-    return transfers.length === 0 || undefined;
-  });
-  await scene.atRest();
+  return sent;
 }
 
 async function isInHistory(device: Device, transfer: string): Promise<boolean> {
@@ -88,36 +74,69 @@ async function isInHistory(device: Device, transfer: string): Promise<boolean> {
   return history.some(({ id }) => id === transfer);
 }
 
+/** After the kill everything arrives, once: by itself, or, false, because it is sent anew. */
+async function goesOn(scene: FaultScene, sent: TransferView | undefined): Promise<boolean> {
+  const { anna } = scene;
+  const end = sent && (await anna.transfer(sent.id)) && (await anna.ended(sent.id));
+  const wasDone = end === undefined && sent !== undefined && (await isInHistory(anna, sent.id));
+  if (end?.state === "done" || wasDone) {
+    expect(await scene.copies(end === undefined ? [] : [end])).toEqual([1, 1]);
+    return true;
+  }
+  // It was never accepted, as far as anna knows.
+  if (end !== undefined) expect(end).toMatchObject({ state: "failed", canRetry: false, error: { exit: 5 } });
+  const before = await scene.copies([]);
+  await cancelWaiting(scene);
+  const again = await scene.deliver();
+  expect(again).toMatchObject({ state: "done", error: null });
+  expect(await scene.copies([again])).toEqual(before.map((copies) => copies + 1));
+  return false;
+}
+
+/** What was accepted and never came can be seen by bert's user, and cancelled. */
+async function cancelWaiting({ bert }: FaultScene): Promise<void> {
+  const { transfers } = await bert.control.call("get", "/v1/transfers", { query: {} });
+  for (const { id, state } of transfers) {
+    expect(state).toBe("waiting");
+    await bert.control.call("delete", "/v1/transfers/:id", { param: { id } });
+  }
+}
+
 suiteFor(["faults"])("a daemon that is killed", () => {
-  it.concurrent.each([
+  it.concurrent.each<[string, number, number?]>([
     ["openat", 7],
     ["mkdir", 4],
     ["pwrite64", 4],
-    ["write", 30], // of the history, and the signal that each piece of work is done
+    ["write", 10, 4], // of journal and history, and the signal that each piece of work is done
     ["fsync", 6],
     ["fdatasync", 1],
     ["fchmod", 5],
     ["utimensat", 5],
-    ["link", 2],
+    ["link", 1],
     ["unlink", 1],
     ["rename", 1],
     ["rmdir", 1],
-  ])("as the receiver, at any %s, shows nothing unfinished and is there again at once", async (call, atLeast) => {
-    await using scene = await FaultScene.open({ env: ONE_FILE_THREAD });
-    const kills = await killAtEach(call, scene, scene.bert);
-    process.stderr.write(`  receiver killed ${kills} times at ${call}\n`);
-    expect(kills).toBeGreaterThanOrEqual(atLeast);
-  });
+  ])(
+    "as the receiver, at any %s, is there again at once, and everything arrives once",
+    async (call, atLeast, stride = 1) => {
+      await using scene = await FaultScene.open({ env: ONE_FILE_THREAD });
+      const { kills } = await killAtEach(call, stride, scene, scene.bert);
+      expect(kills).toBeGreaterThanOrEqual(atLeast);
+    },
+  );
 
-  it.concurrent.each([
+  it.concurrent.each<[string, number, number?]>([
     ["openat", 3],
     ["pread64", 4],
-    ["write", 15],
+    ["write", 8, 4],
+    ["fsync", 2],
     ["fdatasync", 1],
-  ])("as the sender, at any %s, leaves nothing unfinished in sight", async (call, atLeast) => {
+    ["rename", 1],
+    ["mkdir", 1],
+    ["unlink", 1],
+  ])("as the sender, at any %s, goes on with what it had begun", async (call, atLeast, stride = 1) => {
     await using scene = await FaultScene.open({ env: ONE_FILE_THREAD });
-    const kills = await killAtEach(call, scene, scene.anna);
-    process.stderr.write(`  sender killed ${kills} times at ${call}\n`);
+    const { kills } = await killAtEach(call, stride, scene, scene.anna);
     expect(kills).toBeGreaterThanOrEqual(atLeast);
   });
 });

@@ -63,6 +63,13 @@ export class FaultScene implements AsyncDisposable {
     return this.anna.ended((await this.anna.send(this.bert, this.sources)).id);
   }
 
+  /** Has anna try a failed transfer again, or send it anew where there is nothing to go on with. */
+  async again(failed: TransferView): Promise<TransferView> {
+    if (!failed.canRetry) return this.deliver();
+    await this.anna.control.call("post", "/v1/transfers/:id/retry", { param: { id: failed.id } });
+    return this.anna.ended(failed.id);
+  }
+
   /** Resolves when neither end has a transfer under way. */
   async atRest(): Promise<void> {
     await atRest(this.anna.control, this.bert.control);

@@ -49,14 +49,19 @@ export class Invariants {
   /**
    * Names of what has come since, by the source that each is a copy of. Rejects
    * with everything that does not hold; `sent` is how transfers ended for the sender.
+   * Of a daemon that was `killed` an empty folder may be left where a folder was
+   * about to appear (PROTOCOL 5.3): its next start takes that away.
    */
-  async check(sent: readonly TransferView[] = []): Promise<ReadonlyMap<string, readonly string[]>> {
+  async check(
+    sent: readonly TransferView[] = [],
+    { killed = false } = {},
+  ): Promise<ReadonlyMap<string, readonly string[]>> {
     const violations: string[] = [];
     const { inbox } = this.#place;
     const come = (await visibleIn(inbox)).filter((name) => !this.#visibleBefore.has(name));
     const copies = new Map([...this.#sources.keys()].map((source): [string, string[]] => [source, []]));
     for (const name of come) {
-      if (await isReserved(path.join(inbox, name))) continue;
+      if (killed && (await isEmptyFolder(path.join(inbox, name)))) continue;
       const source = await this.#sourceOf(path.join(inbox, name));
       if (source === undefined) violations.push(`${name} is in the inbox and no whole copy of anything`);
       else copies.get(source)?.push(name);
@@ -144,12 +149,7 @@ async function readHome({ home, inbox }: Watched): Promise<Tree> {
   return tree;
 }
 
-/**
- * Whether this is an empty folder. One holds the name of a folder in the moment
- * before that is renamed onto it (PROTOCOL 5.3), and stays when the receiver is
- * killed in that very moment.
- */
-async function isReserved(item: string): Promise<boolean> {
+async function isEmptyFolder(item: string): Promise<boolean> {
   return (await lstat(item)).isDirectory() && (await readdir(item)).length === 0;
 }
 

@@ -78,7 +78,7 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
         devices: trust.list().length,
         running: transfers.running().length,
         offers: offers.list().length,
-        refused: Object.fromEntries(parts.refusals),
+        refused: { ...parts.refusals.counts },
       };
     },
 

@@ -80,10 +80,11 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
     ownAddresses: deps.ownAddresses,
     onLink: (link) => route(parts, link),
     onRefused: (reason, address) => {
-      parts.refused(reason);
+      parts.refusals.add(reason);
       log.debug({ reason, address }, "connection refused");
     },
   });
+  down.push(() => parts.refusals.close());
   down.push(() => listener.close());
   parts.listening.port = listener.port;
   if (listener.port !== wanted) log.warn({ wanted, port: listener.port }, "port taken, using another one");
@@ -104,9 +105,11 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
   return listener.port;
 }
 
-function route(parts: Parts, link: Link): void {
+/** Returns whether we know whose link it is. */
+function route(parts: Parts, link: Link): boolean {
   if (link.alpn === ALPN_PAIR) parts.pairing.serve(link);
   else parts.incoming.serve(link);
+  return parts.trust.get(link.peer) !== undefined;
 }
 
 /** Passes on what discovery and trust have to tell. Returns how to stop that. */

@@ -25,6 +25,7 @@ import { createProbe, Reach } from "./reach.ts";
 import { Contacts } from "./record/contacts.ts";
 import { Events } from "./record/events.ts";
 import { History } from "./record/history.ts";
+import { Refusals } from "./record/refusals.ts";
 import { type TransferRecord, Transfers } from "./record/transfers.ts";
 import { historyView, peerView } from "./views.ts";
 
@@ -60,8 +61,7 @@ export interface Parts extends State {
   readonly outgoing: Outgoing;
   readonly pairing: Pairing;
   readonly memory: BlockPool;
-  readonly refusals: ReadonlyMap<string, number>;
-  readonly refused: (reason: string) => void;
+  readonly refusals: Refusals;
 }
 
 /** Throws E_STATE when something that is there cannot be relied on. */
@@ -80,8 +80,8 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
   const { key, trust, contacts, history, outbox } = state;
   const dialing = { credentials: key, aes: host.aes, clock, ownAddresses: deps.ownAddresses };
   const listening: Listening = { port: 0, inbox: config.get("inbox"), inboxMounted: false };
-  const refusals = new Map<string, number>();
-  const refused = (reason: string) => void refusals.set(reason, (refusals.get(reason) ?? 0) + 1);
+  const refusals = new Refusals(clock, log);
+  const refused = (reason: string) => refusals.add(reason);
 
   const isPaired = (id: DeviceKey["id"]) => trust.get(id) !== undefined;
   const discovery = deps.discovery({ clock, log, probe: createProbe(dialing), isPaired });
@@ -190,6 +190,5 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     pairing,
     memory,
     refusals,
-    refused,
   };
 }

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
 import type { Clock } from "../core/clock.ts";
 import { LanxferError, systemCode, toLanxferError } from "../core/errors.ts";
+import { Doorkeeper } from "./doorkeeper.ts";
 import { type Credentials, prove, tlsOptions } from "./gate.ts";
 import { Link, type LinkOptions } from "./link.ts";
 import { ALPN_PAIR, ALPN_TRANSFER, OPENING_MS } from "./wire.ts";
@@ -16,8 +17,8 @@ export interface ListenOptions {
   /** Memory for received blocks. */
   readonly allocate: NonNullable<LinkOptions["allocate"]>;
   readonly ownAddresses?: LinkOptions["ownAddresses"];
-  /** Takes over a link that passed the gate. */
-  readonly onLink: (link: Link) => void;
+  /** Takes over a link that passed the gate. Returns whether its key is known: strangers may not come as often as they like. */
+  readonly onLink: (link: Link) => boolean;
   /** Told of every connection that did not pass, with a word for the counters. */
   readonly onRefused: (reason: string, address: string) => void;
 }
@@ -30,13 +31,6 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-/**
- * Connections that have proved no key yet. When there are more, the oldest goes:
- * an honest handshake takes milliseconds, so a crowd of silent strangers loses
- * its places to whoever comes and speaks.
- */
-const MAX_UNPROVEN = 128;
-
 const PROTOCOLS = [ALPN_TRANSFER, ALPN_PAIR];
 
 /**
@@ -44,8 +38,8 @@ const PROTOCOLS = [ALPN_TRANSFER, ALPN_PAIR];
  * compare the result's port. Rejects with E_LISTEN.
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const open = new Set<Socket>();
-  const unproven = new Map<string, Socket>(); // in the order in which they came
+  const open = new Map<string, Socket>();
+  const doorkeeper = new Doorkeeper<string>(options.clock);
   const server = createServer({
     ...tlsOptions(options.credentials, options.aes),
     requestCert: true,
@@ -54,26 +48,28 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   });
   server.on("connection", (socket) => {
     const key = endsOf(socket);
-    open.add(socket);
-    unproven.set(key, socket);
+    const address = socket.remoteAddress ?? "unknown";
+    open.set(key, socket);
     socket.once("close", () => {
-      open.delete(socket);
-      if (unproven.get(key) === socket) unproven.delete(key);
+      doorkeeper.leave(address, key);
+      if (open.get(key) === socket) open.delete(key);
     });
-    if (unproven.size <= MAX_UNPROVEN) return;
-    const [oldestKey, oldest] = unproven.entries().next().value ?? [key, socket];
-    unproven.delete(oldestKey);
-    options.onRefused("crowded out", oldest.remoteAddress ?? "unknown");
-    oldest.destroy();
+    const outcast = doorkeeper.enter(address, key);
+    if (outcast === undefined) return;
+    options.onRefused(outcast === key ? "too fast" : "crowded out", open.get(outcast)?.remoteAddress ?? "unknown");
+    open.get(outcast)?.destroy();
   });
   server.on("secureConnection", (socket: TLSSocket) => {
-    unproven.delete(endsOf(socket));
+    const address = socket.remoteAddress ?? "unknown";
+    doorkeeper.leave(address, endsOf(socket));
     socket.on("error", () => {}); // until a Link takes over; a reset before that concerns nobody
     try {
       const link = new Link(socket, prove(socket, PROTOCOLS), options);
-      options.onLink(link);
+      if (options.onLink(link)) doorkeeper.welcome(address);
+      else doorkeeper.failed(address);
     } catch (error) {
-      options.onRefused(toLanxferError(error).code, socket.remoteAddress ?? "unknown");
+      doorkeeper.failed(address);
+      options.onRefused(toLanxferError(error).code, address);
       socket.destroy();
     }
   });
@@ -81,7 +77,11 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     // Also where a handshake timed out: the library reports that and leaves the
     // socket open. A port probe connects and closes; that is no event.
     const probe = systemCode(error) === "ECONNRESET";
-    if (!probe) options.onRefused("tls", socket.remoteAddress ?? "unknown");
+    const address = socket.remoteAddress ?? "unknown";
+    if (!probe) {
+      doorkeeper.failed(address);
+      options.onRefused("tls", address);
+    }
     socket.destroy();
   });
 
@@ -109,7 +109,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        for (const socket of open) socket.destroy();
+        for (const socket of open.values()) socket.destroy();
       }),
   };
 }

@@ -78,6 +78,7 @@ export class OpenReceiver implements AsyncDisposable {
         }).catch(() => {}); // told by `outcomes`, or by the other end
         receiver.#serving.add(serving);
         void serving.then(() => receiver.#serving.delete(serving));
+        return true;
       },
     });
     return receiver;

@@ -153,7 +153,7 @@ describe("listening", () => {
     aes: true,
     clock: new SkippingClock(),
     allocate: Buffer.alloc,
-    onLink: () => {},
+    onLink: () => true,
     onRefused,
   });
 

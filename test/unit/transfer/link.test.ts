@@ -38,7 +38,7 @@ class Ends implements AsyncDisposable {
         ends.allocated += length;
         return Buffer.allocUnsafeSlow(length);
       },
-      onLink: (link) => ends.#links.push(link),
+      onLink: (link) => ends.#links.push(link) > 0,
       onRefused: () => {},
     });
     return ends;

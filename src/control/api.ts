@@ -14,7 +14,9 @@ import { LanxferError, toLanxferError, toView } from "../core/errors.ts";
 import {
   API_VERSION,
   addPeerRequest,
+  type CodeVerdict,
   type ControlEvent,
+  codeRequest,
   type DeviceView,
   devicePatch,
   type HistoryView,
@@ -24,7 +26,9 @@ import {
   type InviteView,
   inviteRequest,
   type OfferView,
+  type PairingView,
   type PeerView,
+  pairRequest,
   redeemRequest,
   type SettingView,
   type StatusView,
@@ -59,6 +63,10 @@ export interface ControlHandlers {
   unpair(device: string): Promise<DeviceView>;
   invite(request: z.infer<typeof inviteRequest>): InviteView;
   redeem(request: z.infer<typeof redeemRequest>): Promise<DeviceView>;
+  /** Opens a window for pairing by code. It closes when `holder` aborts, and is over with the last view. */
+  pair(request: z.infer<typeof pairRequest>, holder: AbortSignal): Promise<AsyncGenerator<PairingView>>;
+  typeCode(request: z.infer<typeof codeRequest>): CodeVerdict;
+  unlockPairing(): Promise<void>;
   inbox(): Promise<InboxView[]>;
   /** Newest first. */
   history(limit: number): Promise<HistoryView[]>;
@@ -112,6 +120,16 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
     .delete("/v1/devices/:device", async (c) => c.json(await handlers.unpair(c.req.param("device"))))
     .post("/v1/invites", body(inviteRequest), (c) => c.json(handlers.invite(c.req.valid("json"))))
     .post("/v1/pairings", body(redeemRequest), async (c) => c.json(await handlers.redeem(c.req.valid("json"))))
+    // The window is open for as long as somebody reads how it stands.
+    .post("/v1/pairing-window", body(pairRequest), async (c) => {
+      const gone = new AbortController();
+      return ndjson(await handlers.pair(c.req.valid("json"), gone.signal), gone);
+    })
+    .post("/v1/pairing-window/code", body(codeRequest), (c) => c.json(handlers.typeCode(c.req.valid("json"))))
+    .delete("/v1/pairing-lock", async (c) => {
+      await handlers.unlockPairing();
+      return c.json({ ok: true });
+    })
 
     .get("/v1/inbox", async (c) => c.json({ items: await handlers.inbox() }))
     .get("/v1/history", query(historyQuery), async (c) =>
@@ -124,7 +142,10 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
     )
     .delete("/v1/settings/:name", async (c) => c.json(await handlers.unsetSetting(c.req.param("name"))))
 
-    .get("/v1/events", () => new Response(ndjson(handlers), { headers: { "content-type": "application/x-ndjson" } }));
+    .get("/v1/events", () => {
+      const gone = new AbortController();
+      return ndjson(handlers.events(gone.signal), gone);
+    });
 
   return new Hono()
     .use(stampVersion(options.version))
@@ -176,20 +197,19 @@ function query<T extends z.ZodType>(schema: T) {
   return validator("query", (value): z.infer<T> => check(schema, value));
 }
 
-/** The event stream, one JSON object a line. Ends when the reader goes away. */
-function ndjson(handlers: ControlHandlers): ReadableStream<Uint8Array> {
-  const gone = new AbortController();
-  const events = handlers.events(gone.signal);
+/** A stream of JSON objects, one a line. When the reader goes away, `gone` is aborted. */
+function ndjson(values: AsyncGenerator<object>, gone: AbortController): Response {
   const encoder = new TextEncoder();
-  return new ReadableStream({
+  const stream = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      const { done, value } = await events.next();
+      const { done, value } = await values.next();
       if (done) controller.close();
       else controller.enqueue(encoder.encode(`${JSON.stringify({ v: 1, ...value })}\n`));
     },
     async cancel() {
       gone.abort();
-      await events.return(undefined);
+      await values.return(undefined);
     },
   });
+  return new Response(stream, { headers: { "content-type": "application/x-ndjson" } });
 }

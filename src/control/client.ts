@@ -8,7 +8,7 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import type { ExtractSchema } from "hono/types";
 import { ERRORS, type ErrorCode, LanxferError, systemCode } from "../core/errors.ts";
 import type { ControlApi } from "./api.ts";
-import type { ControlEvent } from "./schema.ts";
+import type { ControlEvent, PairingView } from "./schema.ts";
 
 type Routes = ExtractSchema<ControlApi>;
 type Method = "get" | "post" | "put" | "patch" | "delete";
@@ -58,16 +58,30 @@ export class ControlClient {
 
   /** Snapshot, then deltas, until the signal aborts (then it just ends) or the daemon goes away (E_DAEMON_DOWN). */
   async *events(signal: AbortSignal): AsyncGenerator<ControlEvent> {
-    const response = await this.#open("get", "/v1/events", {}, signal);
+    yield* this.#stream<ControlEvent>("get", "/v1/events", {}, signal);
+    if (!signal.aborted) throw new LanxferError("E_DAEMON_DOWN");
+  }
+
+  /**
+   * Opens a window for pairing by code and tells how it stands, until it is over.
+   * It closes when the signal aborts or nobody reads on. Throws what the daemon
+   * reports when it does not open.
+   */
+  pair(request: Input<"/v1/pairing-window", "post">["json"], signal: AbortSignal): AsyncGenerator<PairingView> {
+    return this.#stream<PairingView>("post", "/v1/pairing-window", { json: request }, signal);
+  }
+
+  async *#stream<T>(method: Method, path: string, input: CallInput, signal: AbortSignal): AsyncGenerator<T> {
+    const response = await this.#open(method, path, input, signal);
     try {
-      for await (const line of lines(response)) yield parseJson(line) as ControlEvent; // same version, same shape
+      if ((response.statusCode ?? 500) >= 400) throw toError(parseJson(await readAll(response)));
+      for await (const line of lines(response)) yield parseJson(line) as T; // same version, same shape
     } catch (error) {
       if (signal.aborted) return;
-      throw new LanxferError("E_DAEMON_DOWN", {}, { cause: error });
+      throw error instanceof LanxferError ? error : new LanxferError("E_DAEMON_DOWN", {}, { cause: error });
     } finally {
       response.destroy();
     }
-    if (!signal.aborted) throw new LanxferError("E_DAEMON_DOWN");
   }
 
   #open(method: string, path: string, input: CallInput, signal?: AbortSignal): Promise<IncomingMessage> {

@@ -170,6 +170,8 @@ export const statusView = z.object({
   devices: z.number().int(),
   running: z.number().int(),
   offers: z.number().int(),
+  /** By code: whether a window is open. `locked` after too many that failed. */
+  pairing: z.enum(["closed", "open", "locked"]),
   /** Counts since the start: connections refused before authentication, by reason. */
   refused: z.record(z.string(), z.number().int()),
 });
@@ -180,6 +182,56 @@ export type IdentityView = z.infer<typeof identityView>;
 
 export const inviteView = z.object({ text: z.string(), expiresAt: z.string() });
 export type InviteView = z.infer<typeof inviteView>;
+
+const pairingPeer = z.object({
+  id: z.string(),
+  short: z.string(),
+  /** The name it tells; grants nothing. */
+  name: z.string(),
+});
+
+/** How a pairing by code stands. `left` is how many milliseconds it may stay so. */
+export const pairingView = z.discriminatedUnion("state", [
+  /** Nobody to pair with yet. */
+  z.object({
+    state: z.literal("waiting"),
+    /** The only device that may come, which is called until it is ready; null when any may. */
+    peer: pairingPeer.nullable(),
+    /** Why it could not be called; null when it could, but nobody there is ready. */
+    problem: errorView.nullable(),
+    /** Attempts of others that failed. */
+    failures: z.number().int(),
+    left: z.number().int(),
+  }),
+  /** Each user types what the other device shows. */
+  z.object({
+    state: z.literal("comparing"),
+    peer: pairingPeer,
+    /** Our own name for it, when it is paired already. */
+    petname: z.string().nullable(),
+    /** Another paired device that is called so. */
+    namesake: deviceView.nullable(),
+    /** Six digits: what this device shows, to be typed on the other one. */
+    code: z.string(),
+    /** The right code was typed here. */
+    typed: z.boolean(),
+    left: z.number().int(),
+  }),
+  z.object({
+    state: z.literal("paired"),
+    device: deviceView,
+    /** The other device said that it trusts this one, too. */
+    mutual: z.boolean(),
+    /** It was paired before. */
+    again: z.boolean(),
+  }),
+  z.object({ state: z.literal("failed"), error: errorView }),
+]);
+export type PairingView = z.infer<typeof pairingView>;
+
+/** `own`: it is the code of this very device; `wrong` has ended the pairing. */
+export const codeVerdict = z.object({ verdict: z.enum(["right", "own", "wrong"]) });
+export type CodeVerdict = z.infer<typeof codeVerdict>;
 
 /** One setting: its value now and where that value comes from. */
 export const settingView = z.object({
@@ -212,6 +264,11 @@ export const inviteRequest = z.object({
   address: z.string().min(1).max(260).optional(),
 });
 export const redeemRequest = z.object({ invite: z.string().min(1).max(1024) });
+export const pairRequest = z.object({
+  /** Name, id or id prefix of the device; any that comes when left out. */
+  peer: name.optional(),
+});
+export const codeRequest = z.object({ code: z.string().min(1).max(64) });
 export const devicePatch = z.object({ name: name.optional(), policy: policy.optional() });
 export const settingValue = z.object({ value: z.unknown() });
 export const historyQuery = z.object({ limit: z.coerce.number().int().min(1).max(10_000).optional() });

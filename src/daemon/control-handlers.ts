@@ -78,6 +78,7 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
         devices: trust.list().length,
         running: transfers.running().length,
         offers: offers.list().length,
+        pairing: pairing.state,
         refused: { ...parts.refusals.counts },
       };
     },
@@ -120,6 +121,12 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
     unpair: async (target) => deviceView(await trust.unpair(device(target).id)),
     invite: ({ ttl, address }) => pairing.invite(ttl, address),
     redeem: async ({ invite }) => deviceView(await pairing.redeem(invite)),
+    async pair({ peer }, holder) {
+      const target = peer === undefined ? undefined : await findPeer(peer);
+      return pairing.open(target, holder);
+    },
+    typeCode: ({ code }) => ({ verdict: pairing.type(code) }),
+    unlockPairing: () => pairing.unlock(),
 
     async inbox() {
       const arrived = await history.read(INBOX_LOOKBACK, (line) => line.direction === "in" && line.result === "done");

@@ -5,6 +5,7 @@
 
 import type { Discovery } from "../discovery/types.ts";
 import { type DeviceKey, loadDeviceKey } from "../identity/device-key.ts";
+import { openPairingLock, type PairingLock } from "../identity/pairing-lock.ts";
 import { openTrustStore, type TrustStore } from "../identity/trust-store.ts";
 import { type BlockPool, createBlockPool } from "../transfer/block-memory.ts";
 import { Flusher } from "../transfer/flush.ts";
@@ -20,7 +21,7 @@ import { LandedTransfers } from "./incoming/landed.ts";
 import { Offers } from "./incoming/offers.ts";
 import { Outbox } from "./outgoing/outbox.ts";
 import { Outgoing } from "./outgoing/outgoing.ts";
-import { Pairing } from "./pairing.ts";
+import { Pairing } from "./pairing/pairing.ts";
 import { createProbe, Reach } from "./reach.ts";
 import { Contacts } from "./record/contacts.ts";
 import { Events } from "./record/events.ts";
@@ -33,6 +34,7 @@ import { historyView, peerView } from "./views.ts";
 export interface State {
   readonly key: DeviceKey;
   readonly trust: TrustStore;
+  readonly pairingLock: PairingLock;
   readonly contacts: Contacts;
   readonly history: History;
   readonly outbox: Outbox;
@@ -69,15 +71,16 @@ export async function loadState({ host, clock, log }: DaemonDeps): Promise<State
   const directory = host.places.state;
   const key = await loadDeviceKey(directory, host.uid);
   const trust = await openTrustStore(directory, clock);
+  const pairingLock = await openPairingLock(directory, clock);
   const contacts = await Contacts.open(`${directory}/contacts.json`, log);
   const history = await History.open(`${directory}/history.jsonl`);
   const outbox = await Outbox.open(`${directory}/outbox`, { clock, log });
-  return { key, trust, contacts, history, outbox };
+  return { key, trust, pairingLock, contacts, history, outbox };
 }
 
 export function assemble(deps: DaemonDeps, state: State): Parts {
   const { clock, log, config, host } = deps;
-  const { key, trust, contacts, history, outbox } = state;
+  const { key, trust, pairingLock, contacts, history, outbox } = state;
   const dialing = { credentials: key, aes: host.aes, clock, ownAddresses: deps.ownAddresses };
   const listening: Listening = { port: 0, inbox: config.get("inbox"), inboxMounted: false };
   const refusals = new Refusals(clock, log);
@@ -170,6 +173,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     log,
     random: deps.random,
     trust,
+    lock: pairingLock,
     reach,
     refused,
     introduction: () => ({ name: config.get("name"), port: listening.port }),

@@ -88,7 +88,12 @@ const CASES: readonly Case[] = [
     args: ["status"],
     handlers: {
       status: async () =>
-        views.status({ inbox: { path: "/mnt/x", free: null, problem: "no such folder" }, interfaces: [], refused: {} }),
+        views.status({
+          inbox: { path: "/mnt/x", free: null, problem: "no such folder" },
+          interfaces: [],
+          pairing: "locked",
+          refused: {},
+        }),
     },
   },
   { golden: "id", args: ["id"], handlers: { identity: () => views.IDENTITY } },

@@ -50,6 +50,9 @@ function facts(view: StatusView): Fact[] {
     }),
     ["peers", `${view.peers} here, ${view.devices} paired`],
     ["transfers", `${view.running} running, ${view.offers} waiting for an answer`],
+    ...(view.pairing === "locked"
+      ? [["pairing", 'by code is locked: "lanxferctl pair --unlock" ends that'] as const]
+      : []),
     ["refused", refused.length === 0 ? "nothing" : refused.join(", ")],
   ];
 }

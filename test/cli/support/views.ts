@@ -145,6 +145,7 @@ export function status(change: Partial<StatusView> = {}): StatusView {
     devices: 1,
     running: 0,
     offers: 0,
+    pairing: "closed",
     refused: { certificate: 3 },
     ...change,
   };

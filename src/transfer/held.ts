@@ -169,7 +169,7 @@ async function heldFile(recorded: Recorded, path: string, lastLine: number): Pro
 
 /** The digests of the blocks that can be relied on; they are flushed when it resolves. */
 async function checkedBlocks(recorded: Recorded, path: string, lastLine: number): Promise<DigestList> {
-  const { digests, flushed, closed, facts } = recorded;
+  const { digests = NO_DIGESTS, flushed, closed, facts } = recorded;
   const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const { ctimeNs, mtimeMs } = await handle.stat({ bigint: true });

@@ -50,8 +50,8 @@ export interface Recorded {
   readonly facts: Facts;
   /** Its name on the disk, in the folder around it. */
   readonly name: string;
-  /** Of the blocks that were written, in order. */
-  readonly digests: DigestList;
+  /** Of the blocks that were written, in order; none of a file of one block. */
+  digests: DigestList | undefined;
   /** How many of them are flushed. */
   flushed: number;
   closed: string | undefined;
@@ -82,40 +82,32 @@ export function keyOf(path: readonly string[]): string {
 export function claimed({ entries }: JournalRecord): number {
   let bytes = 0;
   for (const { facts, root, digests } of entries.values()) {
-    bytes += root === undefined ? bytesIn(digests.count, facts.size) : facts.size;
+    bytes += root === undefined ? bytesIn(digests?.count ?? 0, facts.size) : facts.size;
   }
   return bytes;
 }
 
 /**
- * Adds up the lines of a journal. Undefined when nothing can be made of it: a
- * line that cannot be read may have taken back what others claim, so all of it
- * is in doubt. Only the last line may be cut short, by a crash.
+ * Adds up the lines of a journal, one after another. A line that cannot be read
+ * may have taken back what others claim: then all of it is in doubt.
  */
-export function readLines(text: string): JournalRecord | undefined {
-  const whole = text.slice(0, text.lastIndexOf("\n") + 1);
-  const reading = new Reading();
-  for (const text of whole.split("\n").slice(0, -1)) {
-    const line = parseLine(text);
-    if (line === undefined || !reading.take(line)) return undefined;
-  }
-  return reading.record(Buffer.byteLength(whole));
-}
-
-class Reading {
+export class Reading {
   #header: Extract<JournalLine, { t: "offer" }> | undefined;
   readonly #byNumber = new Map<number, Recorded>();
   readonly #byPath = new Map<string, Recorded>();
   #next = 0;
 
+  /** What the lines add up to; `length` is how many bytes they take. Undefined when there was no first line. */
   record(length: number): JournalRecord | undefined {
     if (this.#header === undefined) return undefined;
     const { peer, offer } = this.#header;
     return { peer, offer, entries: this.#byPath, next: this.#next, length };
   }
 
-  /** False when the line does not fit those before it. */
-  take(line: JournalLine): boolean {
+  /** False when the line makes no sense after those before it: nothing can be relied on then. */
+  take(text: string): boolean {
+    const line = parseLine(text);
+    if (line === undefined) return false;
     switch (line.t) {
       case "offer":
         return this.#offer(line);
@@ -123,8 +115,10 @@ class Reading {
         return this.#begun(line);
       default: {
         const recorded = this.#byNumber.get(line.n);
-        const key = keyOf(recorded?.facts.path ?? []);
-        if (line.t === "dropped" && this.#byPath.get(key) === recorded) this.#byPath.delete(key);
+        if (line.t === "dropped") {
+          const key = keyOf(recorded?.facts.path ?? []);
+          if (this.#byPath.get(key) === recorded) this.#byPath.delete(key);
+        }
         return recorded !== undefined && apply(recorded, line);
       }
     }
@@ -137,7 +131,7 @@ class Reading {
   }
 
   #begun({ n, name, facts }: Extract<JournalLine, { t: "begun" }>): boolean {
-    const recorded = { n, name, facts, digests: new DigestList(), flushed: 0 };
+    const recorded = { n, name, facts, digests: undefined, flushed: 0 };
     const entry = { ...recorded, closed: undefined, root: undefined, publishing: undefined };
     const key = keyOf(facts.path);
     this.#byNumber.set(n, entry);
@@ -153,12 +147,13 @@ class Reading {
 function apply(entry: Recorded, line: Exclude<JournalLine, { t: "offer" | "begun" }>): boolean {
   switch (line.t) {
     case "written":
+      entry.digests ??= new DigestList();
       entry.digests.append(Buffer.from(line.digests, "base64"));
       entry.closed = undefined;
       return entry.digests.count <= blocksOf(entry.facts.size);
     case "flushed":
       entry.flushed = line.blocks;
-      return line.blocks <= entry.digests.count;
+      return line.blocks <= (entry.digests?.count ?? 0);
     case "closed":
       entry.closed = line.changed;
       return true;

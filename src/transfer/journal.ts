@@ -12,18 +12,30 @@
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { coalesce } from "../core/ahead.ts";
-import type { JournalLine, JournalRecord } from "./journal-lines.ts";
+import { type JournalLine, type JournalRecord, Reading } from "./journal-lines.ts";
+import { linesOf } from "./lines.ts";
 import type { PinnedDir } from "./pinned.ts";
+import { MAX_CONTROL } from "./wire.ts";
 
 /** Parts have numbers for names, so none is called like this. */
 export const JOURNAL = "journal";
 
-/** The text of a journal, undefined when there is none that can be read. */
-export async function readJournal(dir: PinnedDir): Promise<string | undefined> {
+/** The longest line is that of an offer, which is a message and a little more (bytes). */
+const MAX_LINE = MAX_CONTROL + 4096;
+
+/** What a journal says; undefined when there is none, or nothing that can be relied on. */
+export async function readJournal(dir: PinnedDir): Promise<JournalRecord | undefined> {
   let handle: FileHandle | undefined;
   try {
     handle = await open(dir.path(JOURNAL), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    return (await handle.stat()).isFile() ? await handle.readFile("utf8") : undefined;
+    if (!(await handle.stat()).isFile()) return undefined;
+    const reading = new Reading();
+    let length = 0;
+    for await (const { text, end } of linesOf(handle, MAX_LINE)) {
+      if (text === undefined || !reading.take(text)) return undefined;
+      length = end;
+    }
+    return reading.record(length);
   } catch {
     return undefined;
   } finally {

@@ -160,7 +160,10 @@ class ReceiverSession {
   async #receive(offer: Offer, admission: Admission, staging: Staging, incoming: IncomingTransfer): Promise<void> {
     const stopReporting = this.#context.clock.every(REPORT_MS, () => this.#tell(incoming));
     try {
-      for (const items of batches(haveItems(staging.held, offer.entries))) this.#say({ t: "have", items });
+      for (const items of batches(haveItems(staging.held, offer.entries))) {
+        this.#say({ t: "have", items });
+        await this.#link.flushed();
+      }
       this.#say({ t: "accept" });
       await this.#readEntries(incoming);
       await incoming.finish();

@@ -15,6 +15,7 @@ import { dirname } from "node:path";
 import { z } from "zod";
 import { systemCode } from "../core/errors.ts";
 import { blocksOf } from "./blocks.ts";
+import { linesOf } from "./lines.ts";
 import type { SourceEntry } from "./source.ts";
 import { BLOCK_SIZE, DIGEST_SIZE, MiB } from "./wire.ts";
 
@@ -26,8 +27,6 @@ const WRITE_EVERY = 64 * 1024;
 export const RECORD_EVERY = SYNC_EVERY / BLOCK_SIZE;
 /** A line of ours is far shorter, whatever the path (bytes). */
 const MAX_LINE = 64 * 1024;
-/** Read in pieces of this size (bytes). */
-const PIECE = 256 * 1024;
 
 const line = z.object({
   path: z.string().min(1),
@@ -152,7 +151,9 @@ export class SentLog {
     await this.#enqueue(async () => {
       const file = await openIfThere(this.#path);
       try {
-        if (file !== undefined) for await (const text of linesOf(file)) index.read(text);
+        if (file !== undefined) {
+          for await (const { text } of linesOf(file, MAX_LINE)) if (text !== undefined) index.read(text);
+        }
       } finally {
         await file?.close();
       }
@@ -253,26 +254,4 @@ async function endOfLastLine(file: FileHandle, size: number): Promise<number> {
     end = start;
   }
   return 0;
-}
-
-/** The whole lines of a file. One that is too long to be ours is left out, and so is one without an end. */
-async function* linesOf(file: FileHandle): AsyncGenerator<string, void> {
-  const piece = Buffer.allocUnsafe(PIECE);
-  let begun = Buffer.alloc(0);
-  let tooLong = false;
-  for (;;) {
-    const { bytesRead } = await file.read(piece, 0, piece.length, null);
-    if (bytesRead === 0) return;
-    const got = piece.subarray(0, bytesRead);
-    let from = 0;
-    for (let at = got.indexOf("\n"); at >= 0; at = got.indexOf("\n", from)) {
-      if (!tooLong) yield Buffer.concat([begun, got.subarray(from, at)]).toString("utf8");
-      begun = Buffer.alloc(0);
-      tooLong = false;
-      from = at + 1;
-    }
-    begun = tooLong ? begun : Buffer.concat([begun, got.subarray(from)]);
-    tooLong ||= begun.length > MAX_LINE;
-    if (tooLong) begun = Buffer.alloc(0);
-  }
 }

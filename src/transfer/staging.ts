@@ -12,7 +12,7 @@ import { LanxferError, systemCode } from "../core/errors.ts";
 import { type DeviceId, isTransferId, shortId, type TransferId } from "../core/ids.ts";
 import { findHeld, type Held } from "./held.ts";
 import { JOURNAL, Journal, readJournal } from "./journal.ts";
-import { claimed, type JournalRecord, type Offered, readLines } from "./journal-lines.ts";
+import { claimed, type Offered } from "./journal-lines.ts";
 import { PinnedDir } from "./pinned.ts";
 import { settlePublishing } from "./settle.ts";
 
@@ -95,7 +95,7 @@ async function openKept(all: PinnedDir, name: string, inbox: PinnedDir, key: Sta
   const dir = await PinnedDir.open(all.path(name)).catch(() => undefined);
   if (dir === undefined) return undefined;
   try {
-    const record = readLines((await readJournal(dir)) ?? "");
+    const record = await readJournal(dir);
     const ours = record?.peer === key.peer && record.offer.id === key.id;
     if (record !== undefined && ours) {
       await settlePublishing(record, inbox, dir);
@@ -144,7 +144,7 @@ export async function removeKept(inboxPath: string, key: StagingKey): Promise<vo
 async function readKept(all: PinnedDir, name: string, inbox: PinnedDir): Promise<Kept | undefined> {
   const dir = await PinnedDir.open(all.path(name));
   try {
-    const record: JournalRecord | undefined = readLines((await readJournal(dir)) ?? "");
+    const record = await readJournal(dir);
     if (record === undefined) return undefined;
     await settlePublishing(record, inbox, dir);
     const { mtimeMs } = await lstat(dir.path(JOURNAL));

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { deviceIdFromHash, transferIdFrom } from "../../../src/core/ids.ts";
-import { claimed, type JournalLine, readLines } from "../../../src/transfer/journal-lines.ts";
+import { claimed, type JournalLine, type JournalRecord, Reading } from "../../../src/transfer/journal-lines.ts";
 
 const peer = deviceIdFromHash(Buffer.alloc(32, 1));
 const id = transferIdFrom(Buffer.alloc(10));
@@ -28,7 +28,15 @@ const folder = (n: number, ...path: string[]): JournalLine => ({
   facts: { path, type: "folder", size: 0, mtime: 0 },
 });
 const text = (...lines: readonly unknown[]) => lines.map((line) => `${JSON.stringify(line)}\n`).join("");
-const read = (...lines: readonly unknown[]) => readLines(text(...lines));
+const read = (...lines: readonly unknown[]) => readAll(text(...lines));
+
+/** As it is read from a file (lines.ts), a last line without an end left out. */
+function readAll(text: string): JournalRecord | undefined {
+  const reading = new Reading();
+  const lines = text.split("\n").slice(0, -1);
+  const length = Buffer.byteLength(lines.map((line) => `${line}\n`).join(""));
+  return lines.every((line) => reading.take(line)) ? reading.record(length) : undefined;
+}
 
 describe("the lines of a journal", () => {
   it("add up to what is claimed of each path", () => {
@@ -45,7 +53,7 @@ describe("the lines of a journal", () => {
     expect(record).toMatchObject({ peer, offer: { id }, next: 3 });
     expect([...(record?.entries.keys() ?? [])]).toEqual(["d", "d/large", "d/small"]);
     const large = record?.entries.get("d/large");
-    expect([large?.digests.count, large?.flushed, large?.root, large?.closed]).toEqual([2, 1, undefined, undefined]);
+    expect([large?.digests?.count, large?.flushed, large?.root, large?.closed]).toEqual([2, 1, undefined, undefined]);
     expect(record?.entries.get("d/small")?.root).toBe(ROOT);
     expect(record && claimed(record)).toBe(2 * MiB + 5);
   });
@@ -68,7 +76,7 @@ describe("the lines of a journal", () => {
   it("are believed up to a last one that was cut short, and its bytes do not count", () => {
     const whole = text(OFFER, file(0, 5, "a"));
     for (const torn of ["", "{", '{"t":"finished","n":0,"root":"00']) {
-      const record = readLines(whole + torn);
+      const record = readAll(whole + torn);
       expect(record?.entries.size).toBe(1);
       expect(record?.length).toBe(Buffer.byteLength(whole));
     }
@@ -101,15 +109,15 @@ describe("the lines of a journal", () => {
 
   it("say nothing at all when one in the middle is damaged", () => {
     const lines = text(OFFER, file(0, 5, "a"), { t: "finished", n: 0, root: ROOT }).split("\n");
-    expect(readLines([lines[0], `${lines[1]}x`, lines[2], ""].join("\n"))).toBeUndefined();
-    expect(readLines([lines[0], "", lines[1], lines[2], ""].join("\n"))).toBeUndefined();
+    expect(readAll([lines[0], `${lines[1]}x`, lines[2], ""].join("\n"))).toBeUndefined();
+    expect(readAll([lines[0], "", lines[1], lines[2], ""].join("\n"))).toBeUndefined();
   });
 
   it("never throw, whatever stands in the file", () => {
     const whole = text(OFFER, folder(0, "d"), file(1, 3 * MiB, "d", "a"), { t: "written", n: 1, digests: digests(2) });
     fc.assert(
       fc.property(fc.nat(whole.length), fc.nat(40), fc.string(), (at, removed, inserted) => {
-        const record = readLines(whole.slice(0, at) + inserted + whole.slice(at + removed));
+        const record = readAll(whole.slice(0, at) + inserted + whole.slice(at + removed));
         expect(record === undefined || record.length <= whole.length + 4 * inserted.length).toBe(true);
       }),
       { numRuns: 2_000 },

@@ -4,7 +4,7 @@
  * is forgotten, and what nobody claims is removed.
  */
 
-import { constants } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import { type FileHandle, lstat, open, readdir, rm } from "node:fs/promises";
 import { systemCode } from "../core/errors.ts";
 import { blocksOf, bytesIn, DigestList, digestBlock } from "./blocks.ts";
@@ -17,24 +17,58 @@ import { BLOCK_SIZE, type MessageOf, MiB } from "./wire.ts";
 
 type HaveItem = MessageOf<"have">["items"][number];
 
-/** An entry that is here. */
-export interface HeldEntry {
-  readonly n: number;
-  readonly facts: Facts;
-  /** In staging, in the folder around it. */
-  readonly name: string;
-  /** Whole blocks; of a finished file all of them, of a folder 0. */
-  readonly blocks: number;
-  /** Of these blocks. Empty when it is finished. */
-  readonly digests: DigestList;
-  /** Over the digests; empty for a folder. */
-  readonly root: string;
-  /** A file that has its attributes and is flushed whole. */
-  readonly finished: boolean;
+/** An entry that is here. Small, because there may be a hundred thousand. */
+export class HeldEntry {
+  readonly #recorded: Recorded;
+  /** Of an unfinished file: of the blocks that are here. */
+  readonly #checked: DigestList | undefined;
   /** It, or the folder it is in, is under its final name. */
   readonly published: boolean;
-  /** That name, of a top-level item. */
-  readonly as: string | undefined;
+
+  constructor(recorded: Recorded, published: boolean, checked?: DigestList) {
+    this.#recorded = recorded;
+    this.#checked = checked;
+    this.published = published;
+  }
+
+  get n(): number {
+    return this.#recorded.n;
+  }
+
+  get facts(): Facts {
+    return this.#recorded.facts;
+  }
+
+  /** In staging, in the folder around it. */
+  get name(): string {
+    return this.#recorded.name;
+  }
+
+  /** A file that has its attributes and is flushed whole. */
+  get finished(): boolean {
+    return this.facts.type === "file" && this.#checked === undefined;
+  }
+
+  /** Whole blocks; of a finished file all of them, of a folder 0. */
+  get blocks(): number {
+    if (this.#checked !== undefined) return this.#checked.count;
+    return this.finished ? blocksOf(this.facts.size) : 0;
+  }
+
+  /** Of these blocks; none are kept of a finished file. */
+  get digests(): DigestList {
+    return this.#checked ?? new DigestList();
+  }
+
+  /** Over the digests; undefined for a folder. */
+  get root(): string | undefined {
+    return this.#checked === undefined ? this.#recorded.root : this.#checked.root();
+  }
+
+  /** Its final name, of a top-level item that is published. */
+  get as(): string | undefined {
+    return this.published ? this.#recorded.publishing?.as : undefined;
+  }
 }
 
 /** By path (`keyOf`); what is inside a folder comes after it. */
@@ -51,7 +85,8 @@ const LATE_WRITE_MS = 100;
 /** The coarsest time of modification of a file system in use, that of FAT (milliseconds). */
 const COARSE_TIME_MS = 2_000;
 
-const NO_DIGESTS = new DigestList();
+/** Files looked at side by side: hides the latency of a disk. */
+const LOOKUPS = 64;
 
 /**
  * Finds out what is held. Beyond removing what nobody claims it changes nothing;
@@ -85,29 +120,36 @@ class Inventory {
   async visit(dir: PinnedDir, path: string, after: number): Promise<void> {
     const unclaimed = new Set(await readdir(dir.path(".")));
     if (path === "") unclaimed.delete(JOURNAL);
-    for (const recorded of this.#inside.get(path) ?? []) {
-      if (recorded.n <= after) continue;
-      if (recorded.publishing !== undefined) this.#published(recorded);
-      else if (await this.#staged(dir, recorded)) unclaimed.delete(recorded.name);
+    const inside = (this.#inside.get(path) ?? []).filter(({ n }) => n > after);
+    for (let at = 0; at < inside.length; at += LOOKUPS) {
+      const some = inside.slice(at, at + LOOKUPS);
+      const found = await Promise.all(some.map(({ name }) => statsOf(dir.path(name))));
+      for (const [i, recorded] of some.entries()) {
+        if (recorded.publishing !== undefined) this.#published(recorded);
+        else if (await this.#staged(dir, recorded, found[i])) unclaimed.delete(recorded.name);
+      }
     }
     for (const name of unclaimed) await rm(dir.path(name), { recursive: true, force: true });
   }
 
   #published(recorded: Recorded): void {
     const key = keyOf(recorded.facts.path);
-    this.held.set(key, publishedEntry(recorded));
+    this.held.set(key, new HeldEntry(recorded, true));
     for (const inner of this.#inside.get(key) ?? []) if (inner.n > recorded.n) this.#published(inner);
   }
 
-  async #staged(dir: PinnedDir, recorded: Recorded): Promise<boolean> {
+  async #staged(dir: PinnedDir, recorded: Recorded, stats: Stats | undefined): Promise<boolean> {
     const { facts, name, n } = recorded;
-    const entry =
-      facts.type === "file" ? await heldFile(recorded, dir.path(name), this.#lastLine) : heldFolder(recorded);
-    const inner = entry?.facts.type === "folder" ? await openFolder(dir, name) : undefined;
-    if (entry === undefined || (facts.type === "folder" && inner === undefined)) return false;
     const key = keyOf(facts.path);
-    this.held.set(key, entry);
-    if (inner !== undefined) await this.visit(inner, key, n).finally(() => inner.close());
+    if (facts.type === "file") {
+      const entry = await heldFile(recorded, dir.path(name), stats, this.#lastLine);
+      if (entry !== undefined) this.held.set(key, entry);
+      return entry !== undefined;
+    }
+    const folder = await openFolder(dir, name);
+    if (folder === undefined) return false;
+    this.held.set(key, new HeldEntry(recorded, false));
+    await this.visit(folder, key, n).finally(() => folder.close());
     return true;
   }
 }
@@ -116,10 +158,9 @@ class Inventory {
 export function* haveItems(held: Held, limit: number): Generator<HaveItem, void> {
   let left = limit;
   for (const { facts, blocks, root, as, published } of held.values()) {
-    const folder = facts.type === "folder";
-    if (folder && !published) continue;
+    if (facts.type === "folder" && !published) continue;
     if (left-- <= 0) return;
-    yield { ...facts, blocks, ...(!folder && { root }), ...(as !== undefined && { as }) };
+    yield { ...facts, blocks, ...(root !== undefined && { root }), ...(as !== undefined && { as }) };
   }
 }
 
@@ -128,17 +169,6 @@ export function heldBytes(held: Held): number {
   let bytes = 0;
   for (const { facts, blocks } of held.values()) bytes += bytesIn(blocks, facts.size);
   return bytes;
-}
-
-function publishedEntry({ n, facts, name, root = "", publishing }: Recorded): HeldEntry {
-  const blocks = facts.type === "file" ? blocksOf(facts.size) : 0;
-  const as = publishing?.as;
-  return { n, facts, name, blocks, digests: NO_DIGESTS, root, finished: true, published: true, as };
-}
-
-function heldFolder({ n, facts, name }: Recorded): HeldEntry {
-  const nothing = { blocks: 0, digests: NO_DIGESTS, root: "", finished: false };
-  return { n, facts, name, ...nothing, published: false, as: undefined };
 }
 
 async function openFolder(dir: PinnedDir, name: string): Promise<PinnedDir | undefined> {
@@ -151,25 +181,26 @@ async function openFolder(dir: PinnedDir, name: string): Promise<PinnedDir | und
 }
 
 /** Holds a claim against the disk; undefined when nothing of it is left. */
-async function heldFile(recorded: Recorded, path: string, lastLine: number): Promise<HeldEntry | undefined> {
-  const { n, facts, name, root } = recorded;
-  const stats = await statsOf(path);
+async function heldFile(
+  recorded: Recorded,
+  path: string,
+  stats: Stats | undefined,
+  lastLine: number,
+): Promise<HeldEntry | undefined> {
+  const { facts, root } = recorded;
   if (stats?.isFile() !== true || stats.nlink !== 1) return undefined;
-  const entry = { n, facts, name, published: false, as: undefined };
   if (root === undefined) {
     const digests = await checkedBlocks(recorded, path, lastLine);
-    if (digests.count === 0) return undefined;
-    return { ...entry, blocks: digests.count, digests, root: digests.root(), finished: false };
+    return digests.count === 0 ? undefined : new HeldEntry(recorded, false, digests);
   }
   // Its time of modification was set last of all: whoever has written to it since has changed that.
   const untouched = Math.abs(stats.mtimeMs - clampTime(facts.mtime)) < COARSE_TIME_MS;
-  if (!untouched || stats.size !== facts.size) return undefined;
-  return { ...entry, blocks: blocksOf(facts.size), digests: NO_DIGESTS, root, finished: true };
+  return untouched && stats.size === facts.size ? new HeldEntry(recorded, false) : undefined;
 }
 
 /** The digests of the blocks that can be relied on; they are flushed when it resolves. */
 async function checkedBlocks(recorded: Recorded, path: string, lastLine: number): Promise<DigestList> {
-  const { digests = NO_DIGESTS, flushed, closed, facts } = recorded;
+  const { digests = new DigestList(), flushed, closed, facts } = recorded;
   const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const { ctimeNs, mtimeMs } = await handle.stat({ bigint: true });

@@ -130,7 +130,14 @@ export class Reading {
     return before === undefined || (before.peer === line.peer && before.offer.id === line.offer.id);
   }
 
-  #begun({ n, name, facts }: Extract<JournalLine, { t: "begun" }>): boolean {
+  #begun(line: Extract<JournalLine, { t: "begun" }>): boolean {
+    const { n } = line;
+    const { type, size, mtime, executable } = line.facts;
+    // A hundred thousand of these may be in memory: what is the same text is one string.
+    const last = line.facts.path.at(-1) ?? "";
+    const around = this.#byPath.get(keyOf(line.facts.path.slice(0, -1)))?.facts.path ?? line.facts.path.slice(0, -1);
+    const facts = { path: [...around, last], type, size, mtime, ...(executable !== undefined && { executable }) };
+    const name = line.name === last ? last : line.name;
     const recorded = { n, name, facts, digests: undefined, flushed: 0 };
     const entry = { ...recorded, closed: undefined, root: undefined, publishing: undefined };
     const key = keyOf(facts.path);

@@ -44,20 +44,26 @@ export type Offered = z.infer<typeof offerMessage>;
 /** An entry as it was announced, without its index. */
 export type Facts = z.infer<typeof facts>;
 
-/** What the lines say of one entry. */
-export interface Recorded {
+/** What the lines say of one entry. A class, because its instances take half the memory of literals with spreads. */
+export class Recorded {
   readonly n: number;
   readonly facts: Facts;
   /** Its name on the disk, in the folder around it. */
   readonly name: string;
   /** Of the blocks that were written, in order; none of a file of one block. */
-  digests: DigestList | undefined;
+  digests: DigestList | undefined = undefined;
   /** How many of them are flushed. */
-  flushed: number;
-  closed: string | undefined;
+  flushed = 0;
+  closed: string | undefined = undefined;
   /** Root of a file that is complete. */
-  root: string | undefined;
-  publishing: { readonly as: string; readonly reserved: boolean } | undefined;
+  root: string | undefined = undefined;
+  publishing: { readonly as: string; readonly reserved: boolean } | undefined = undefined;
+
+  constructor(n: number, facts: Facts, name: string) {
+    this.n = n;
+    this.facts = facts;
+    this.name = name;
+  }
 }
 
 /** What a journal says, the disk not yet asked. */
@@ -132,14 +138,12 @@ export class Reading {
 
   #begun(line: Extract<JournalLine, { t: "begun" }>): boolean {
     const { n } = line;
-    const { type, size, mtime, executable } = line.facts;
     // A hundred thousand of these may be in memory: what is the same text is one string.
-    const last = line.facts.path.at(-1) ?? "";
-    const around = this.#byPath.get(keyOf(line.facts.path.slice(0, -1)))?.facts.path ?? line.facts.path.slice(0, -1);
-    const facts = { path: [...around, last], type, size, mtime, ...(executable !== undefined && { executable }) };
-    const name = line.name === last ? last : line.name;
-    const recorded = { n, name, facts, digests: undefined, flushed: 0 };
-    const entry = { ...recorded, closed: undefined, root: undefined, publishing: undefined };
+    const { path } = line.facts;
+    const last = path.at(-1) ?? "";
+    const around = this.#byPath.get(keyOf(path.slice(0, -1)))?.facts.path ?? path.slice(0, -1);
+    const facts = { ...line.facts, path: [...around, last] };
+    const entry = new Recorded(n, facts, line.name === last ? last : line.name);
     const key = keyOf(facts.path);
     this.#byNumber.set(n, entry);
     this.#byPath.delete(key); // the newest goes to the end, behind the folder around it, which may be newer, too

@@ -217,6 +217,8 @@ export const pairingView = z.discriminatedUnion("state", [
     typed: z.boolean(),
     left: z.number().int(),
   }),
+  /** Both users agreed; each device is writing down that it trusts the other. */
+  z.object({ state: z.literal("finishing"), peer: pairingPeer }),
   z.object({
     state: z.literal("paired"),
     device: deviceView,

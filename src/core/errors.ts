@@ -86,7 +86,7 @@ export const ERRORS = {
     exit: 7,
     ...remote,
     sentence: "{peer} is not paired with this device",
-    hint: 'pair first: "lanxferctl invite" on one side, "lanxferctl pair --invite -" on the other',
+    hint: 'pair first: run "lanxferctl pair NAME" on one device and "lanxferctl pair" on the other',
   },
   E_DECLINED: { exit: 7, ...remote, sentence: "declined by {peer}[: {text}]" },
   E_CANCELLED_BY_PEER: { exit: 7, ...remote, sentence: "cancelled by {peer}" },

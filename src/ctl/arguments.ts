@@ -63,10 +63,7 @@ function split(argv: readonly string[], commands: readonly Command[]): RawArgs |
 
 function optionsFit(command: Command, given: RawArgs["options"]): boolean {
   const known: Record<string, Option> = { ...GLOBAL_OPTIONS, ...command.options };
-  const complete = Object.entries(known).every(
-    ([name, { required }]) => required !== true || given[name] !== undefined,
-  );
-  return complete && Object.keys(given).every((name) => Object.hasOwn(known, name));
+  return Object.keys(given).every((name) => Object.hasOwn(known, name));
 }
 
 function positionalsFit(command: Command, given: readonly string[]): boolean {

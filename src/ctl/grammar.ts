@@ -31,8 +31,6 @@ export interface Option {
   readonly short?: string;
   /** The option takes a value, which is parsed so. Throws E_USAGE. Without this it is a switch. */
   readonly parse?: (text: string) => unknown;
-  /** The command makes no sense without it. */
-  readonly required?: boolean;
 }
 
 export interface Description {
@@ -55,9 +53,7 @@ type PositionalArg<P extends Positional> = {
   readonly optional: Parsed<P> | undefined;
   readonly many: readonly Parsed<P>[];
 }[P["arity"]];
-type OptionArg<O extends Option> = O extends { readonly parse: unknown }
-  ? Parsed<O> | (O extends { readonly required: true } ? never : undefined)
-  : boolean;
+type OptionArg<O extends Option> = O extends { readonly parse: unknown } ? Parsed<O> | undefined : boolean;
 
 /** What the command described by `D` takes. */
 export type ArgsOf<D extends Description> = {

@@ -120,14 +120,13 @@ function addArguments(y: Argv, command: Command): Argv {
 }
 
 function addOptions(y: Argv, options: Readonly<Record<string, Option>>): Argv {
-  for (const [name, { summary, short, parse, required }] of Object.entries(options)) {
+  for (const [name, { summary, short, parse }] of Object.entries(options)) {
     const type = parse === undefined ? ("boolean" as const) : ("string" as const);
     y.option(name, {
       type,
       describe: summary,
       ...(short && { alias: short }),
       ...(parse && { requiresArg: true }),
-      ...(required && { demandOption: true }),
     });
   }
   return y;

@@ -84,6 +84,7 @@ async function main(): Promise<void> {
     verbose: asksFor(argv, "-v") || asksFor(argv, "--verbose"),
     env: process.env,
     clock: systemClock,
+    interrupt: () => process.kill(process.pid, "SIGINT"),
   });
   const interrupt = new AbortController();
   let interrupted: ExitCode | undefined;

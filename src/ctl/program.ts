@@ -116,14 +116,21 @@ export const COMMANDS: readonly Command[] = [
   command(
     {
       words: ["pair"],
-      summary: "pair with the device that made an invite",
-      positionals: [],
+      summary: "pair with a device: each shows a code that is typed into the other",
+      positionals: [
+        {
+          name: "peer",
+          summary: "its name or id; without one, wait for any that calls",
+          arity: "optional",
+          kind: "peer",
+        },
+      ],
       options: {
         invite: {
-          summary: "file that holds the invite, or - for standard input",
+          summary: "instead, by an invite: the file that holds it, or - for standard input",
           parse: parseInviteSource,
-          required: true,
         },
+        unlock: { summary: "allow pairing by code again after it failed too often" },
       },
     },
     async () => (await import("./commands/pairing.ts")).pair,

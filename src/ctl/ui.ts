@@ -34,10 +34,13 @@ export interface UiOptions {
   readonly verbose: boolean;
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
+  /** Does what Ctrl-C does: while a question is open, the terminal leaves that to us. */
+  readonly interrupt: () => void;
 }
 
 const DEFAULT_COLUMNS = 80;
 const DEFAULT_ROWS = 24;
+const SECOND = 1_000;
 const MAX_MESSAGE = 4_096; // of an error: a list of candidates is longer than a name
 
 export class Ui {
@@ -47,6 +50,7 @@ export class Ui {
   readonly #streams: Streams;
   readonly #verbose: boolean;
   readonly #canRedraw: boolean;
+  readonly #interrupt: () => void;
   readonly #gone = new AbortController();
   #statusShown = false;
   #screenLines = 0;
@@ -59,6 +63,7 @@ export class Ui {
     this.json = options.json;
     this.clock = options.clock;
     this.#verbose = options.verbose;
+    this.#interrupt = options.interrupt;
     this.env = options.env;
     this.#canRedraw = options.env["TERM"] !== "dumb";
     streams.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -160,6 +165,52 @@ export class Ui {
       if (text.length > limit || (person && text.includes("\n"))) break;
     }
     return text.slice(0, limit);
+  }
+
+  /** Whether a person can be asked something and answer it. */
+  get hasPerson(): boolean {
+    return this.#streams.stdin.isTTY === true && this.#streams.stderr.isTTY === true && !this.json;
+  }
+
+  /**
+   * The line that a person types. The prompt is asked for again every second, as
+   * it may tell how long there is, and what was typed so far stays. Rejects with
+   * the signal's reason.
+   */
+  async ask(prompt: () => string, signal: AbortSignal): Promise<string> {
+    signal.throwIfAborted();
+    this.clearStatus();
+    const { createInterface } = await import("node:readline");
+    const { stdin: input, stderr: output } = this.#streams;
+    const lines = createInterface({ input, output, terminal: true, historySize: 0 });
+    const draw = () => {
+      lines.setPrompt(clean(prompt()));
+      lines.prompt(true);
+    };
+    const tick = this.clock.every(SECOND, draw);
+    const close = () => lines.close();
+    let answered = false;
+    try {
+      return await new Promise((resolve, reject) => {
+        signal.addEventListener("abort", close, { once: true });
+        lines.once("SIGINT", this.#interrupt);
+        lines.once("line", (line) => {
+          answered = true;
+          resolve(line);
+        });
+        lines.once("close", () => {
+          if (answered) return;
+          this.#streams.stderr.write("\n"); // what follows is not to stand behind the prompt
+          if (!signal.aborted) this.#interrupt(); // the end of input is a way to leave, too
+          reject(signal.reason ?? new LanxferError("E_CANCELLED"));
+        });
+        draw();
+      });
+    } finally {
+      tick();
+      signal.removeEventListener("abort", close);
+      lines.close();
+    }
   }
 
   /** Writes what is due at the very end. Calling it again does nothing. */

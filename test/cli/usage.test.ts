@@ -20,7 +20,7 @@ const MISTAKES: readonly (readonly string[])[] = [
   ["invite", "--ttl", "5"],
   ["invite", "--ttl", "25h"],
   ["invite", "--address", "a b"],
-  ["pair"],
+  ["pair", "alice", "bob"],
   ["pair", "--invite", ""],
   ["policy", "alice", "maybe"],
   ["history", "--limit", "0"],

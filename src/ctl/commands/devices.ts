@@ -18,7 +18,7 @@ export async function devices(client: ControlClient, _args: object, ui: Ui, sign
     formatWhen(device.pairedAt),
   ]);
   if (rows.length > 0) ui.print(...(await table(["NAME", "ID", "POLICY", "PAIRED"], rows)));
-  else if (!ui.json) ui.notice('no paired devices: "lanxferctl invite" begins with one');
+  else if (!ui.json) ui.notice('no paired devices: "lanxferctl pair" begins with one');
   return 0;
 }
 

@@ -1,5 +1,5 @@
 /**
- * `invite` and `pair`. The invite is a secret until it is used: it goes out on
+ * `invite` and `pair`; the dialogue of codes is in pair-by-code.ts. The invite is a secret until it is used: it goes out on
  * stdout alone, so that it can be piped, and comes in by standard input or a
  * file, never by an argument.
  */
@@ -31,14 +31,26 @@ export async function invite(client: ControlClient, args: InviteArgs, ui: Ui, si
 }
 
 interface PairArgs {
+  readonly peer: string | undefined;
   /** `-`, or the path of a file. */
-  readonly invite: string;
+  readonly invite: string | undefined;
+  readonly unlock: boolean;
 }
 
 export async function pair(client: ControlClient, args: PairArgs, ui: Ui, signal: AbortSignal): Promise<ExitCode> {
-  const text = (
-    args.invite === "-" ? await ui.read("invite: ", MAX_INVITE, signal) : await contentOf(args.invite)
-  ).trim();
+  const { peer, invite, unlock } = args;
+  if ([peer !== undefined, invite !== undefined, unlock].filter(Boolean).length > 1) {
+    throw new LanxferError("E_USAGE", { text: "pair takes a device, --invite or --unlock, and not two of them" });
+  }
+  if (invite !== undefined) return await redeem(client, invite, ui, signal);
+  if (!unlock) return await (await import("./pair-by-code.ts")).pairByCode(client, peer, ui, signal);
+  await client.call("delete", "/v1/pairing-lock", {}, signal);
+  ui.print("pairing by code is allowed");
+  return 0;
+}
+
+async function redeem(client: ControlClient, source: string, ui: Ui, signal: AbortSignal): Promise<ExitCode> {
+  const text = (source === "-" ? await ui.read("invite: ", MAX_INVITE, signal) : await contentOf(source)).trim();
   if (text === "") throw new LanxferError("E_INVITE");
   const device = await client.call("post", "/v1/pairings", { json: { invite: text } }, signal);
   ui.print(`paired with ${safe(device.name)} (${safe(device.short)})`);

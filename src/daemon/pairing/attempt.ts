@@ -20,7 +20,7 @@ export interface AttemptDeps extends Pick<Ends, "role" | "own" | "random"> {
   readonly connection: PairConnection;
   readonly clock: Clock;
   readonly pin: Pin;
-  /** Called after each change. */
+  /** Called after each change but the last, of which `run` tells. */
   readonly changed: () => void;
 }
 
@@ -95,7 +95,7 @@ export class Attempt {
     const before = this.#state;
     this.#do(advance(this.#ends, before, input));
     if (this.#state.phase !== before.phase) this.#waitFor(this.#state);
-    if (this.#state !== before) this.#deps.changed();
+    if (this.#state !== before && this.#state.phase !== "ended") this.#deps.changed();
   }
 
   #do({ state, effects }: Step): void {

@@ -13,7 +13,7 @@ import type { Log } from "../../core/log.ts";
 import type { PairingLock } from "../../identity/pairing-lock.ts";
 import type { Introduction } from "../../identity/pairing-message.ts";
 import type { Role } from "../../identity/pairing-proof.ts";
-import type { Outcome } from "../../identity/pairing-state.ts";
+import type { Comparing, Outcome } from "../../identity/pairing-state.ts";
 import { foldPetname, petnameFrom } from "../../identity/petname.ts";
 import type { Device } from "../../identity/trust-file.ts";
 import type { TrustStore } from "../../identity/trust-store.ts";
@@ -204,36 +204,52 @@ export class PairingWindow {
 
   #view(): PairingView {
     const { clock, trust } = this.#deps;
-    const result = this.#over.signal.aborted ? this.#result : undefined; // not before it is on disk
+    const result = this.isOpen ? undefined : this.#result; // not before it is on disk
     if (result?.kind === "failed") return { state: "failed", error: toView(result.error) };
     if (result?.kind === "paired") {
       return { state: "paired", device: deviceView(result.device), mutual: result.mutual, again: result.again };
     }
     const left = (end: number) => Math.max(0, Math.round(end - clock.monotonic()));
-    const state = this.#attempt?.state;
-    if (state?.phase !== "comparing") {
-      const target = this.#target;
-      return {
-        state: "waiting",
-        peer: target === undefined ? null : { id: target.id, short: shortId(target.id), name: target.name },
-        problem: this.#problem === undefined ? null : toView(this.#problem),
-        failures: this.#failures,
-        left: left(this.#end),
-      };
+    const attempt = this.#attempt;
+    switch (attempt?.state.phase) {
+      case "comparing":
+        return comparingView(attempt.state, trust.list(), left(attempt.deadline));
+      case "pinning":
+      case "closing":
+        return { state: "finishing", peer: peerOf(attempt.state.partner) };
+      default:
+        return {
+          state: "waiting",
+          peer: this.#target === undefined ? null : peerOf(this.#target),
+          problem: this.#problem === undefined ? null : toView(this.#problem),
+          failures: this.#failures,
+          left: left(this.#end),
+        };
     }
-    const { id, name } = state.partner;
-    const folded = foldPetname(petnameFrom(name, id));
-    const namesake = trust.list().find((device) => device.id !== id && foldPetname(device.name) === folded);
-    return {
-      state: "comparing",
-      peer: { id, short: shortId(id), name },
-      petname: trust.get(id)?.name ?? null,
-      namesake: namesake === undefined ? null : deviceView(namesake),
-      code: state.codes.shown,
-      typed: state.agreedHere,
-      left: left(this.#attempt?.deadline ?? 0),
-    };
   }
+}
+
+function comparingView(
+  { partner, codes, agreedHere }: Comparing,
+  devices: readonly Device[],
+  left: number,
+): PairingView {
+  const { id, name } = partner;
+  const folded = foldPetname(petnameFrom(name, id));
+  const namesake = devices.find((device) => device.id !== id && foldPetname(device.name) === folded);
+  return {
+    state: "comparing",
+    peer: peerOf(partner),
+    petname: devices.find((device) => device.id === id)?.name ?? null,
+    namesake: namesake === undefined ? null : deviceView(namesake),
+    code: codes.shown,
+    typed: agreedHere,
+    left,
+  };
+}
+
+function peerOf({ id, name }: Recipient) {
+  return { id, short: shortId(id), name };
 }
 
 function nobodyCame(target: Recipient | undefined): LanxferError {

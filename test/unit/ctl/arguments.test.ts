@@ -64,7 +64,7 @@ describe("A command line", () => {
     ["cancel", "a", "b"],
     ["invite", "--ttl"],
     ["invite", "--ttl", "-5m"],
-    ["pair"],
+    ["pair", "alice", "bob"],
     ["policy", "alice", "sometimes"],
     ["completion", "csh"],
     ["config"],

@@ -36,6 +36,9 @@ export function screen(terminal: boolean, options: Partial<UiOptions> = {}): Scr
   const stdin = Object.assign(new PassThrough(), { isTTY: terminal });
   const stdout = new Written(terminal);
   const stderr = new Written(terminal);
-  const ui = new Ui({ stdin, stdout, stderr }, { json: false, verbose: false, env: {}, clock, ...options });
+  const ui = new Ui(
+    { stdin, stdout, stderr },
+    { json: false, verbose: false, env: {}, clock, interrupt: () => {}, ...options },
+  );
   return { ui, clock, stdin, stdout, stderr };
 }

@@ -175,6 +175,7 @@ describe("Pairing by code on a terminal", () => {
     daemon.show(waiting({ peer: PEER }), comparing());
     await poll(() => running.stdout).toContain("code that alice shows");
     running.type("49");
+    await poll(() => running.stdout.split("): ").at(-1)).toContain("49");
     daemon.show(failed(new LanxferError("E_PAIR_ENDED", { peer: "alice" })));
     await expect(golden(["pair", "alice"], await running.finished)).toMatchFileSnapshot("golden/pair-code-ended.txt");
   });

@@ -1,11 +1,17 @@
 /** Pairing by code as the users of test daemons do it: one opens a window, looks, types. */
 
+import type { ControlClient } from "../../src/control/client.ts";
 import type { PairingView } from "../../src/control/schema.ts";
-import type { TestDaemon } from "./daemons.ts";
 import { eventually } from "./process.ts";
 
 type State = PairingView["state"];
 type ViewOf<S extends State> = Extract<PairingView, { state: S }>;
+
+/** A daemon whose user pairs. */
+export interface Pairing {
+  readonly name: string;
+  readonly client: ControlClient;
+}
 
 /** A window that a user of `daemon` holds open. It is closed with the room at the latest. */
 export class Window implements AsyncDisposable {
@@ -13,10 +19,11 @@ export class Window implements AsyncDisposable {
   readonly seen: PairingView[] = [];
   /** Resolves when it is over, however it ended; rejects when it could not be opened. */
   readonly over: Promise<void>;
-  readonly #daemon: TestDaemon;
+  readonly #daemon: Pairing;
   readonly #holding = new AbortController();
 
-  constructor(daemon: TestDaemon, peer?: TestDaemon | string) {
+  /** For `peer` only, when one is named. */
+  constructor(daemon: Pairing, peer?: string | { readonly id: string }) {
     this.#daemon = daemon;
     const name = typeof peer === "string" ? peer : peer?.id;
     this.over = this.#watch(name === undefined ? {} : { peer: name });

@@ -64,23 +64,28 @@ export class Checkpoints {
   /**
    * The part ends here for now: claims all that is written, so that nothing need
    * be read again, or, when it cannot be flushed, nothing. Resolves to how many
-   * blocks that are; never rejects.
+   * blocks that are, and whether what was claimed before is true whatever becomes
+   * of the journal; never rejects.
    */
-  async end(): Promise<number> {
-    let claimed = 0;
+  async end(): Promise<{ readonly blocks: number; readonly sound: boolean }> {
+    let blocks = 0;
+    let sound = false;
     try {
       await this.#flushing;
       if (this.#broken) throw new Error("a flush failed");
       const changed = await this.#part.settled();
       this.#record();
-      await this.#flush();
+      await this.#part.flushContent();
+      sound = true;
+      this.#journal.add({ t: "flushed", n: this.#n, blocks: this.#written });
+      await this.#journal.sync();
+      this.#flushed = blocks = this.#written;
       this.#journal.add({ t: "closed", n: this.#n, changed: String(changed) });
-      claimed = this.#flushed;
     } catch {
-      this.#journal.add({ t: "dropped", n: this.#n });
+      if (!sound) this.#journal.add({ t: "dropped", n: this.#n });
     }
     await this.#journal.sync().catch(() => {});
-    return claimed;
+    return { blocks, sound };
   }
 
   #record(): void {

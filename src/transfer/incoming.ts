@@ -9,6 +9,7 @@ import { LanxferError } from "../core/errors.ts";
 import { bytesIn, DigestList, digestBlock } from "./blocks.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { Flusher } from "./flush.ts";
+import { type Held, heldBytes } from "./held.ts";
 import type { Journal } from "./journal.ts";
 import { Part } from "./part.ts";
 import { MANY, type SmallFiles } from "./small-files.ts";
@@ -57,6 +58,7 @@ export class IncomingTransfer {
   #file: CurrentFile | undefined;
   #entries = 0;
   #bytes = 0;
+  readonly #held: Held;
   #items = 0;
   #moved = 0;
   #resumed = 0;
@@ -79,6 +81,7 @@ export class IncomingTransfer {
     this.#flusher = flusher;
     this.#report = report;
     this.#journal = staging.journal;
+    this.#held = staging.held;
     const many = offer.entries >= MANY ? files : undefined;
     this.#tree = new IncomingTree(staging, umask, flusher, many, (index, as) => this.#onSaved(index, as), storageError);
   }
@@ -172,19 +175,23 @@ export class IncomingTransfer {
   }
 
   /**
-   * Makes of what has come so far as much as can be taken up again. Resolves to
-   * the bytes of it, undefined when there is nothing. Never rejects.
+   * Makes of what has come so far as much as can be taken up again; what earlier
+   * attempts have left counts, whether or not this one came to it, unless it is in
+   * doubt (`earlier` is false). Resolves to about the bytes of it, undefined when
+   * there is nothing. Never rejects.
    */
-  async keep(): Promise<number | undefined> {
-    const blocks = (await this.#file?.checkpoints?.end()) ?? 0;
+  async keep(earlier: boolean): Promise<number | undefined> {
+    const { blocks, sound } = (await this.#file?.checkpoints?.end()) ?? { blocks: 0, sound: true };
     await this.#tree.settled();
     const { files, bytes } = this.#tree.finished;
     const durable = await this.#journal.sync().then(
       () => true,
       () => false,
     );
-    if (files + blocks === 0 || !durable) return undefined;
-    return bytes + bytesIn(blocks, this.#file?.entry.size ?? 0);
+    // Without its last lines the journal claims less, but still what is true.
+    if (!durable && !sound) return undefined;
+    if (files + blocks === 0 && !(earlier && this.#held.size > 0)) return undefined;
+    return Math.max(bytes + bytesIn(blocks, this.#file?.entry.size ?? 0), earlier ? heldBytes(this.#held) : 0);
   }
 
   /** What the sender has not been told yet. */

@@ -119,7 +119,7 @@ class ReceiverSession {
       await files.during(() => this.#receive(offer, admission, staging, incoming));
     } catch (error) {
       outcome = toLanxferError(admission.signal.aborted ? admission.signal.reason : error);
-      if (this.#resumes && mayGoOn(outcome)) kept = await incoming.keep();
+      if (this.#resumes && mayGoOn(outcome)) kept = await incoming.keep(outcome.code !== "E_INTEGRITY");
       throw outcome;
     } finally {
       await incoming.dispose();

@@ -1,5 +1,6 @@
 /** The system refuses a call in the middle of a transfer, each call in turn. */
 
+import path from "node:path";
 import { expect, it } from "vitest";
 import type { TransferView } from "../../src/control/schema.ts";
 import { FaultScene } from "../support/fault-scene.ts";
@@ -132,6 +133,36 @@ suiteFor(["faults"])("a call that the system refuses", () => {
     }
     await scene.invariants.nothingStaged();
   });
+
+  it.concurrent.each(["ENOSPC", "EIO"])(
+    "at the receiver, any write to the journal (%s), costs nothing that it had",
+    async (error) => {
+      await using scene = await FaultScene.open({ env: ONE_FILE_THREAD });
+      const { anna, bert, invariants } = scene;
+      const ends: TransferView[] = [];
+      for (let hits = 1; hits > 0 && ends.length < MOST; ) {
+        await using interrupt = await onFileThread(bert, "pwrite64:error=EIO:when=2");
+        const first = await scene.deliver();
+        expect(await interrupt.end()).toBe(1);
+        expect(first).toMatchObject({ state: "failed", canRetry: true });
+        await scene.atRest();
+        // Only of a transfer that has begun its journal's name is known before.
+        const journal = path.join(bert.inbox, ".lanxfer", (await invariants.staged())[0] ?? "", "journal");
+        await using injection = await onFileThread(bert, `write:error=${error}:when=${ends.length + 1}`, journal);
+        const second = await scene.again(first);
+        await scene.atRest();
+        hits = await injection.end();
+        if (hits > 0) ends.push(second);
+        if (second.state !== "done") expect(await scene.again(second)).toMatchObject({ state: "done" });
+        expect(await scene.copies([])).toEqual([1, 1]);
+        await invariants.nothingStaged();
+        await invariants.clear();
+      }
+      process.stderr.write(`  a write to the journal failed ${ends.length} times with ${error}\n`);
+      expectEnds(ends, codeOf(error), 3);
+      expect(anna.isRunning && bert.isRunning).toBe(true);
+    },
+  );
 
   it.concurrent.each(["openat", "accept4"])(
     "at the receiver, every %s for want of descriptors, ends the transfer only",

@@ -64,9 +64,14 @@ export function onAllThreads(device: Device, rule: string): Promise<Injection> {
   return Injection.begin(rule, ["-f", "-p", String(device.daemon.pid)]);
 }
 
-/** Injects into the thread that does the daemon's work on files; it is to be run with ONE_FILE_THREAD. */
-export async function onFileThread(device: Device, rule: string): Promise<Injection> {
-  return Injection.begin(rule, ["-p", await fileThread(device)]);
+/**
+ * Injects into the thread that does the daemon's work on files; it is to be run
+ * with ONE_FILE_THREAD. With `file` only into calls that are about this one, which
+ * is necessary for errors of write(2): threads also wake each other with it.
+ */
+export async function onFileThread(device: Device, rule: string, file?: string): Promise<Injection> {
+  const only = file === undefined ? [] : ["-P", file];
+  return Injection.begin(rule, [...only, "-p", await fileThread(device)]);
 }
 
 /** The thread that looks how much room there is when a status is asked for. */

@@ -5,8 +5,9 @@
  */
 
 import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
-import type { FileSystem, Flusher } from "./flush.ts";
+import { type FileHandle, lstat, open } from "node:fs/promises";
+import { LanxferError } from "../core/errors.ts";
+import type { Flusher } from "./flush.ts";
 import { type Attributes, type PinnedDir, setAttributes } from "./pinned.ts";
 import { firstFree } from "./publish.ts";
 
@@ -19,15 +20,15 @@ const NEWEST = 4_294_967_295_000;
 export class Part {
   /** The name it got in its directory. */
   readonly name: string;
+  readonly #dir: PinnedDir;
   readonly #handle: FileHandle;
-  readonly #fileSystem: FileSystem;
   readonly #writes = new Set<Promise<void>>();
   #failure: { readonly error: unknown } | undefined;
 
-  private constructor(name: string, handle: FileHandle, fileSystem: FileSystem) {
+  private constructor(dir: PinnedDir, name: string, handle: FileHandle) {
+    this.#dir = dir;
     this.name = name;
     this.#handle = handle;
-    this.#fileSystem = fileSystem;
   }
 
   /** Creates the file under `name` or, where that is taken, the next free name. */
@@ -37,7 +38,7 @@ export class Part {
       handle = await open(dir.path(candidate), CREATE, 0o600);
     });
     if (handle === undefined) throw new Error("firstFree resolved without an attempt");
-    return new Part(as, handle, dir.fileSystem);
+    return new Part(dir, as, handle);
   }
 
   /** Opens a part that an earlier attempt has left, and cuts off what is behind `bytes`. */
@@ -45,7 +46,7 @@ export class Part {
     const handle = await open(dir.path(name), constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       await handle.truncate(bytes);
-      return new Part(name, handle, dir.fileSystem);
+      return new Part(dir, name, handle);
     } catch (error) {
       await handle.close();
       throw error;
@@ -79,7 +80,8 @@ export class Part {
       await Promise.all(this.#writes);
       if (this.#failure !== undefined) throw this.#failure.error;
       await setAttributes(this.#handle, { mtime: clampTime(mtime), mode });
-      await flusher.flush(this.#handle, this.#fileSystem);
+      await flusher.flush(this.#handle, this.#dir.fileSystem);
+      await this.#assertInPlace();
     } finally {
       await this.#handle.close();
     }
@@ -100,6 +102,14 @@ export class Part {
   async abandon(): Promise<void> {
     await Promise.all(this.#writes);
     await this.#handle.close().catch(() => {});
+  }
+
+  /** It is going to be published by its name: what somebody put in its place meanwhile must not be. */
+  async #assertInPlace(): Promise<void> {
+    const [written, named] = await Promise.all([this.#handle.stat(), lstat(this.#dir.path(this.name))]);
+    if (written.ino !== named.ino || written.dev !== named.dev) {
+      throw new LanxferError("E_INBOX", { text: "what was received was replaced by something else" });
+    }
   }
 
   async #writeAll(data: Buffer, position: number): Promise<void> {

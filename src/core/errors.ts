@@ -200,10 +200,14 @@ const STAND_INS: Readonly<Record<string, string>> = { peer: "the peer", path: "t
 
 /** Fills the sentence of `code`. Every detail is made safe for a terminal. */
 export function sentence(code: ErrorCode, details: Details): string {
+  const sizes = [...SIZES].map((name) => details[name]).filter((value) => typeof value === "number");
+  // "needs 8.4 MB, has 8.4 MB" would say nothing.
+  const alike = new Set(sizes.map(formatSize)).size < new Set(sizes).size;
+  const size = (bytes: number) => (alike ? `${bytes} bytes` : formatSize(bytes));
   const show = (name: string): string | undefined => {
     const value = Object.hasOwn(details, name) ? details[name] : undefined;
     if (value === undefined) return name === "path" ? show("name") : undefined; // a peer's path is told as a name
-    return typeof value === "number" && SIZES.has(name) ? formatSize(value) : safe(String(value));
+    return typeof value === "number" && SIZES.has(name) ? size(value) : safe(String(value));
   };
   const fill = (text: string) => text.replace(/\{(\w+)\}/g, (_, name: string) => show(name) ?? STAND_INS[name] ?? "?");
   return fill(

@@ -60,6 +60,7 @@ export class IncomingTransfer {
   #bytes = 0;
   readonly #held: Held;
   #items = 0;
+  #published = false;
   #moved = 0;
   #resumed = 0;
   #movedReported = 0;
@@ -88,6 +89,11 @@ export class IncomingTransfer {
 
   get moved(): number {
     return this.#moved;
+  }
+
+  /** A top-level item is under its final name. */
+  get hasPublished(): boolean {
+    return this.#published;
   }
 
   async entry(entry: MessageOf<"entry">): Promise<void> {
@@ -167,6 +173,11 @@ export class IncomingTransfer {
     await this.#flusher.hurry(() => this.#tree.finish());
   }
 
+  /** Waits for what goes on behind the entries, whatever comes of it. */
+  settled(): Promise<void> {
+    return this.#tree.settled();
+  }
+
   /** Closes what is open, whatever happened. Never rejects. */
   async dispose(): Promise<void> {
     await this.#file?.part?.abandon();
@@ -239,7 +250,9 @@ export class IncomingTransfer {
     const { path, item, root } = unsaved;
     const changed = as !== undefined && as !== path.at(-1);
     this.#saved.push({ index, ...(root !== undefined && { root }), ...(changed && { as }) });
-    if (item >= 0 && as !== undefined) this.#report({ type: "published", item, as });
-    else if (changed) this.#report({ type: "renamed", path: path.join("/"), as });
+    if (item >= 0 && as !== undefined) {
+      this.#published = true;
+      this.#report({ type: "published", item, as });
+    } else if (changed) this.#report({ type: "renamed", path: path.join("/"), as });
   }
 }

@@ -119,7 +119,9 @@ class ReceiverSession {
       await files.during(() => this.#receive(offer, admission, staging, incoming));
     } catch (error) {
       outcome = toLanxferError(admission.signal.aborted ? admission.signal.reason : error);
-      if (this.#resumes && mayGoOn(outcome)) kept = await incoming.keep(outcome.code !== "E_INTEGRITY");
+      await incoming.settled(); // what was complete may still be published
+      if (this.#resumes && mayGoOn(outcome, incoming.hasPublished))
+        kept = await incoming.keep(outcome.code !== "E_INTEGRITY");
       throw outcome;
     } finally {
       await incoming.dispose();
@@ -250,10 +252,13 @@ class ReceiverSession {
   }
 }
 
-/** Whether the same transfer may be offered again after this: what has come so far is then worth its room. */
-function mayGoOn({ code, kind }: LanxferError): boolean {
-  // A source that has changed will have changed then, too.
-  return kind.retryable && code !== "E_SOURCE_CHANGED";
+/**
+ * Whether the same transfer may be offered again after this: what has come so
+ * far is then worth its room. A source that failed may be mended, but until then
+ * only what is published is remembered, so that it is not delivered twice.
+ */
+function mayGoOn({ code, kind }: LanxferError, published: boolean): boolean {
+  return code.startsWith("E_SOURCE_") ? published : kind.retryable;
 }
 
 /** Tells the sender of a full disk how much is missing. */

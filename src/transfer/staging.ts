@@ -51,6 +51,7 @@ export async function openStaging(
   resume: boolean,
 ): Promise<Staging> {
   const open: { close(): Promise<void> }[] = [];
+  let undo = async () => {};
   const closeAll = async () => {
     for (const each of open.reverse()) await each.close().catch(() => {});
   };
@@ -61,7 +62,10 @@ export async function openStaging(
     open.push(all);
     const name = nameOf(key);
     const found = resume ? await openKept(all, name, inbox, key) : undefined;
-    if (found === undefined) await rm(all.path(name), { recursive: true, force: true });
+    if (found === undefined) {
+      await rm(all.path(name), { recursive: true, force: true });
+      undo = () => rm(all.path(name), { recursive: true, force: true });
+    }
     const dir = found?.dir ?? (await all.create(name, PRIVATE));
     open.push(dir);
     const journal = await Journal.open(dir, found?.record);
@@ -85,6 +89,7 @@ export async function openStaging(
       },
     };
   } catch (error) {
+    await undo().catch(() => {});
     await closeAll();
     throw storageError(error);
   }
@@ -145,7 +150,7 @@ async function readKept(all: PinnedDir, name: string, inbox: PinnedDir): Promise
   const dir = await PinnedDir.open(all.path(name));
   try {
     const record = await readJournal(dir);
-    if (record === undefined) return undefined;
+    if (record === undefined || record.entries.size === 0) return undefined;
     await settlePublishing(record, inbox, dir);
     const { mtimeMs } = await lstat(dir.path(JOURNAL));
     return { peer: record.peer, offer: record.offer, bytes: claimed(record), since: mtimeMs };

@@ -40,6 +40,12 @@ describe("the table of errors", () => {
     }
   });
 
+  it("tells sizes to the byte where they would read alike", () => {
+    const needs = (needs: number, has: number) => new LanxferError("E_NO_SPACE", { peer: "alice", needs, has }).message;
+    expect(needs(8_400_001, 8_399_999)).toBe("no space left at alice (needs 8400001 bytes, has 8399999 bytes)");
+    expect(needs(8_500_000, 8_400_000)).toBe("no space left at alice (needs 8.5 MB, has 8.4 MB)");
+  });
+
   it("knows only the documented exit statuses", () => {
     const documented = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 23, 130];
     for (const code of codes) expect(documented).toContain(ERRORS[code].exit);

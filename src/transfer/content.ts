@@ -9,8 +9,9 @@ import { type FileHandle, open } from "node:fs/promises";
 import { Budget } from "../core/ahead.ts";
 import { LanxferError, systemCode } from "../core/errors.ts";
 import { blocksOf } from "./blocks.ts";
+import { BLOCK_PREFIX } from "./frames.ts";
 import { type SourceEntry, sourceError } from "./source.ts";
-import { BLOCK_PREFIX, BLOCK_SIZE } from "./wire.ts";
+import { BLOCK_SIZE } from "./wire.ts";
 
 /** Files up to this size are read whole, many at a time (bytes). */
 const SMALL = 64 * 1024;

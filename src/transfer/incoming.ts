@@ -9,13 +9,14 @@ import { LanxferError } from "../core/errors.ts";
 import { bytesIn, DigestList, digestBlock } from "./blocks.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { Flusher } from "./flush.ts";
+import type { Frame } from "./frames.ts";
 import { type Held, heldBytes } from "./held.ts";
 import type { Journal } from "./journal.ts";
 import { Part } from "./part.ts";
 import { MANY, type SmallFiles } from "./small-files.ts";
 import { type Staging, storageError } from "./staging.ts";
 import { IncomingTree, type OpenFile } from "./tree.ts";
-import { BLOCK_SIZE, batches, type Frame, type MessageOf } from "./wire.ts";
+import { BLOCK_SIZE, batches, type MessageOf } from "./wire.ts";
 
 export type Offer = MessageOf<"offer">;
 type SavedItem = MessageOf<"saved">["items"][number];

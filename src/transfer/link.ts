@@ -8,20 +8,9 @@ import type { TLSSocket } from "node:tls";
 import type { Cancel, Clock } from "../core/clock.ts";
 import { LanxferError, toLanxferError, toWire } from "../core/errors.ts";
 import type { DeviceId } from "../core/ids.ts";
+import { encodeControl, type Frame, FrameDecoder, writeBlockPrefix } from "./frames.ts";
 import type { Proven } from "./gate.ts";
-import {
-  ALPN_PAIR,
-  DEAD_MS,
-  encodeControl,
-  type Frame,
-  FrameDecoder,
-  HEARTBEAT_MS,
-  MAX_CONTROL,
-  MAX_PAIR_CONTROL,
-  type Message,
-  MiB,
-  writeBlockPrefix,
-} from "./wire.ts";
+import { ALPN_PAIR, DEAD_MS, HEARTBEAT_MS, MAX_CONTROL, MAX_PAIR_CONTROL, type Message, MiB } from "./wire.ts";
 
 /** Received content that may wait for its reader; above it the socket is paused and TCP slows the sender. */
 const QUEUE_HIGH = 2 * MiB;

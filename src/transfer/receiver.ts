@@ -9,13 +9,14 @@ import { fromWire, LanxferError, toLanxferError, toWire } from "../core/errors.t
 import type { DeviceId } from "../core/ids.ts";
 import { checkName } from "../core/names.ts";
 import type { Flusher } from "./flush.ts";
+import type { Frame } from "./frames.ts";
 import { haveItems } from "./held.ts";
 import { type BlockMemory, IncomingTransfer, type Offer, type ReceiverEvent } from "./incoming.ts";
 import type { Link } from "./link.ts";
 import { Conversation } from "./machine.ts";
 import type { SmallFiles } from "./small-files.ts";
 import { openStaging, type Staging } from "./staging.ts";
-import { batches, type Frame, type Message, type MessageOf, OPENING_MS, parseMessage, RESUME } from "./wire.ts";
+import { batches, type Message, type MessageOf, OPENING_MS, parseMessage, RESUME } from "./wire.ts";
 
 /** How often the sender hears of progress and of what was saved (milliseconds). */
 const REPORT_MS = 200;

@@ -9,9 +9,10 @@ import { LanxferError } from "../core/errors.ts";
 import { checkName } from "../core/names.ts";
 import { blocksOf, bytesIn, DigestList, digestBlock } from "./blocks.ts";
 import type { Prepared } from "./content.ts";
+import { BLOCK_PREFIX } from "./frames.ts";
 import { SentIndex, type SentLog } from "./sent-log.ts";
 import type { SourceEntry, SourceTotals } from "./source.ts";
-import { BLOCK_PREFIX, DIGEST_SIZE, type MessageOf } from "./wire.ts";
+import { DIGEST_SIZE, type MessageOf } from "./wire.ts";
 
 type Have = MessageOf<"have">["items"][number];
 

@@ -7,13 +7,14 @@
 import { fromWire, LanxferError, toLanxferError } from "../core/errors.ts";
 import { DigestList, digestBlock } from "./blocks.ts";
 import { FramePool, type Prepared } from "./content.ts";
+import { BLOCK_PREFIX, type Frame } from "./frames.ts";
 import type { Link } from "./link.ts";
 import { Conversation } from "./machine.ts";
 import { Outgoing, type OutgoingTransfer } from "./outgoing.ts";
 import { readAhead } from "./read-ahead.ts";
 import { RECORD_EVERY } from "./sent-log.ts";
 import { type SourceEntry, walk } from "./source.ts";
-import { BLOCK_PREFIX, type Frame, MAX_LISTED_ITEMS, type Message, type MessageOf, parseMessage } from "./wire.ts";
+import { MAX_LISTED_ITEMS, type Message, type MessageOf, parseMessage } from "./wire.ts";
 
 /** Blocks in memory for one transfer: being read, hashed, encrypted. */
 const FRAMES = 4;

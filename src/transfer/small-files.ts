@@ -7,8 +7,9 @@
 import { constants } from "node:fs";
 import { LanxferError } from "../core/errors.ts";
 import { FileThread } from "./file-thread.ts";
+import { BLOCK_PREFIX } from "./frames.ts";
 import { NOT_KEPT } from "./pinned.ts";
-import { BLOCK_PREFIX, MiB } from "./wire.ts";
+import { MiB } from "./wire.ts";
 
 /** From this many on, a batch is worth a message to another thread. */
 export const MANY = 16;

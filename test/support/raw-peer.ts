@@ -8,15 +8,9 @@ import { type AddressInfo, type Socket, connect as tcpConnect } from "node:net";
 import { createServer, type SecureContextOptions, type Server, type TLSSocket, connect as tlsConnect } from "node:tls";
 import type { DeviceId } from "../../src/core/ids.ts";
 import { DigestList, digestBlock } from "../../src/transfer/blocks.ts";
+import { BLOCK_PREFIX, type Frame, FrameDecoder, writeBlockPrefix } from "../../src/transfer/frames.ts";
 import type { Credentials } from "../../src/transfer/gate.ts";
-import {
-  ALPN_TRANSFER,
-  BLOCK_PREFIX,
-  BLOCK_SIZE,
-  type Frame,
-  FrameDecoder,
-  writeBlockPrefix,
-} from "../../src/transfer/wire.ts";
+import { ALPN_TRANSFER, BLOCK_SIZE } from "../../src/transfer/wire.ts";
 import { eventually } from "./process.ts";
 
 type Message = Readonly<Record<string, unknown>>;

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LanxferError } from "../../../src/core/errors.ts";
-import { type Frame, FrameDecoder, MAX_CONTROL, parseMessage } from "../../../src/transfer/wire.ts";
+import { type Frame, FrameDecoder } from "../../../src/transfer/frames.ts";
+import { MAX_CONTROL, parseMessage } from "../../../src/transfer/wire.ts";
 
 const vectors = JSON.parse(readFileSync(new URL("../../vectors/frames.json", import.meta.url), "utf8")) as {
   frames: { hex: string }[]; // our own file

@@ -5,9 +5,10 @@ import { createServer } from "node:net";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { FramePool, type Prepared, prepare } from "../../../src/transfer/content.ts";
+import { BLOCK_PREFIX } from "../../../src/transfer/frames.ts";
 import { SmallFiles } from "../../../src/transfer/small-files.ts";
 import { type SourceEntry, walk } from "../../../src/transfer/source.ts";
-import { BLOCK_PREFIX, BLOCK_SIZE, MiB } from "../../../src/transfer/wire.ts";
+import { BLOCK_SIZE, MiB } from "../../../src/transfer/wire.ts";
 import { openFilesBelow } from "../../support/leaks.ts";
 import { temporaryDirectories } from "../../support/temporary.ts";
 

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { transferIdFrom } from "../../../src/core/ids.ts";
 import { inMemory } from "../../../src/transfer/content.ts";
+import { BLOCK_PREFIX } from "../../../src/transfer/frames.ts";
 import { Outgoing, type SenderEvent } from "../../../src/transfer/outgoing.ts";
 import { SmallFiles } from "../../../src/transfer/small-files.ts";
 import type { SourceEntry } from "../../../src/transfer/source.ts";
-import { BLOCK_PREFIX, type MessageOf } from "../../../src/transfer/wire.ts";
+import type { MessageOf } from "../../../src/transfer/wire.ts";
 import { rootOf } from "../../support/root.ts";
 
 type Have = MessageOf<"have">["items"][number];

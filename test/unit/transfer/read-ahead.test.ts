@@ -3,10 +3,10 @@ import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { FramePool, type Prepared } from "../../../src/transfer/content.ts";
+import { BLOCK_PREFIX } from "../../../src/transfer/frames.ts";
 import { readAhead } from "../../../src/transfer/read-ahead.ts";
 import { SmallFiles } from "../../../src/transfer/small-files.ts";
 import { type SourceEntry, type Walked, walk } from "../../../src/transfer/source.ts";
-import { BLOCK_PREFIX } from "../../../src/transfer/wire.ts";
 import { openFilesBelow } from "../../support/leaks.ts";
 import { temporaryDirectories } from "../../support/temporary.ts";
 

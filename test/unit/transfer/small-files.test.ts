@@ -15,8 +15,8 @@ import {
 import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { FileThread } from "../../../src/transfer/file-thread.ts";
+import { BLOCK_PREFIX } from "../../../src/transfer/frames.ts";
 import { isFile, isFolder, isNotCreated, SmallFiles, type SmallSource } from "../../../src/transfer/small-files.ts";
-import { BLOCK_PREFIX } from "../../../src/transfer/wire.ts";
 import { openFilesBelow } from "../../support/leaks.ts";
 import { temporaryDirectories } from "../../support/temporary.ts";
 

@@ -7,6 +7,7 @@ import { ERRORS } from "../../../src/core/errors.ts";
 import { deviceIdFromHash } from "../../../src/core/ids.ts";
 import { MAX_WIRE_NAME_BYTES } from "../../../src/core/names.ts";
 import { DigestList, digestBlock } from "../../../src/transfer/blocks.ts";
+import * as framing from "../../../src/transfer/frames.ts";
 import { Conversation, type Input, next, type Phase, type Role } from "../../../src/transfer/machine.ts";
 import * as wire from "../../../src/transfer/wire.ts";
 import vectors from "../../vectors/frames.json" with { type: "json" };
@@ -69,16 +70,16 @@ describe.each(TRANSFERS)("the published %s", (_, steps, begins, ends) => {
 
   it("is encoded byte by byte as published", () => {
     for (const { control, block, hex: bytes } of steps) {
-      if (control !== undefined) expect(wire.encodeControl(control).toString("hex")).toBe(bytes);
+      if (control !== undefined) expect(framing.encodeControl(control).toString("hex")).toBe(bytes);
       if (block === undefined) continue;
-      const frame = Buffer.concat([Buffer.alloc(wire.BLOCK_PREFIX), hex(block.content)]);
-      wire.writeBlockPrefix(frame, block.entry, hex(block.digest));
+      const frame = Buffer.concat([Buffer.alloc(framing.BLOCK_PREFIX), hex(block.content)]);
+      framing.writeBlockPrefix(frame, block.entry, hex(block.digest));
       expect(frame.toString("hex")).toBe(bytes);
     }
   });
 
   it.each<Role>(["sender", "receiver"])("is decoded as published, as the %s says it", (role) => {
-    const decoder = new wire.FrameDecoder({ maxControl: wire.MAX_CONTROL, blocks: true, allocate: Buffer.alloc });
+    const decoder = new framing.FrameDecoder({ maxControl: wire.MAX_CONTROL, blocks: true, allocate: Buffer.alloc });
     const own = said.filter(({ from }) => from === role);
     const frames = [...decoder.feed(Buffer.concat(own.map(({ bytes }) => bytes)))];
     expect(decoder.idle).toBe(true);

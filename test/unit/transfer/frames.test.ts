@@ -3,15 +3,12 @@ import { describe, expect, it } from "vitest";
 import { LanxferError } from "../../../src/core/errors.ts";
 import {
   BLOCK_PREFIX,
-  BLOCK_SIZE,
   encodeControl,
   type Frame,
   FrameDecoder,
-  MAX_CONTROL,
-  MAX_PAIR_CONTROL,
-  parseMessage,
   writeBlockPrefix,
-} from "../../../src/transfer/wire.ts";
+} from "../../../src/transfer/frames.ts";
+import { BLOCK_SIZE, MAX_CONTROL, MAX_PAIR_CONTROL, parseMessage } from "../../../src/transfer/wire.ts";
 
 interface Vectors {
   readonly frames: readonly {

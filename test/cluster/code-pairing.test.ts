@@ -286,6 +286,15 @@ describe("a window", () => {
     }
   });
 
+  it("in which nobody came ends with the daemon, too", async () => {
+    await using scene = await two();
+    const { anna, window } = scene;
+    const a = window(anna);
+    await a.when("waiting");
+    await anna.stop();
+    expect(await a.result()).toMatchObject({ error: { code: "E_STOPPING" } });
+  });
+
   it("ends with the daemon", async () => {
     await using scene = await two();
     const { anna, bert, window } = scene;

@@ -142,6 +142,21 @@ describe("a listener", () => {
     expect(await trusted(bert)).toEqual([]);
   });
 
+  it("that is silent after its commitment is left after 10 s, and not called again", async () => {
+    await using all = await scene();
+    const { room, clock, bert, window } = all;
+    const { self, called, calls } = await listener(room, bert, "silent");
+    const open = window(bert, self.id);
+    const peer = await called();
+    peer.send({ t: "pair-commit", name: "bert", port: 1, commit: base32Encode(randomBytes(32)) });
+    await peer.next("pair-nonce");
+    clock.skip(10_500);
+    expect(await open.result()).toMatchObject({ error: { code: "E_TIMEOUT" } });
+    clock.skip(30_000);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(calls()).toBe(1);
+  });
+
   it("that is silent is left after 10 s, and called again while nothing was promised", async () => {
     await using all = await scene();
     const { room, clock, bert, window } = all;
@@ -224,6 +239,21 @@ describe("a dialler", () => {
       const last = open.seen.at(-1);
       return (last?.state === "waiting" && last.failures === 1) || undefined;
     });
+  });
+
+  it("that never agrees gets no more time because the user here did", async () => {
+    await using all = await scene();
+    const { bert, clock, pose, window } = all;
+    const open = window();
+    await open.when("waiting");
+    const posing = await (await pose()).until("comparing");
+    await open.when("comparing");
+    clock.skip(110_000);
+    expect(await open.type(posing.machine.comparing.codes.shown)).toBe("right");
+    clock.skip(11_000);
+    expect(await open.result()).toMatchObject({ error: { code: "E_TIMEOUT" } });
+    await posing.end();
+    expect(await trusted(bert)).toEqual([]);
   });
 
   it("cannot take part while another one is being paired", async () => {

@@ -52,8 +52,6 @@ export class PairingWindow {
   readonly #target: Recipient | undefined;
   readonly #end: number;
   readonly #over = new AbortController();
-  /** Ends a call that is under way, because the other device was quicker. */
-  #overtaken = new AbortController();
   #attempt: Attempt | undefined;
   #failures = 0;
   /** Why the device could not be called. */
@@ -115,8 +113,6 @@ export class PairingWindow {
       this.#attempt = undefined;
       current.cancel(new LanxferError("E_CANCELLED"));
     }
-    this.#overtaken.abort();
-    this.#overtaken = new AbortController();
     return this.#conduct("listener", connection, hello);
   }
 
@@ -140,13 +136,14 @@ export class PairingWindow {
   }
 
   async #callOnce(to: Recipient): Promise<void> {
-    const stop = AbortSignal.any([this.#over.signal, this.#overtaken.signal]);
+    const over = this.#over.signal;
     try {
-      await this.#deps.visit(to, stop, [], async (connection) => {
-        if (this.#attempt === undefined && !stop.aborted) await this.#conduct("dialler", connection, undefined);
+      await this.#deps.visit(to, over, [], async (connection) => {
+        // The other device's call may have come first.
+        if (this.#attempt === undefined && !over.aborted) await this.#conduct("dialler", connection, undefined);
       });
     } catch (thrown) {
-      if (stop.aborted) return;
+      if (over.aborted) return;
       const error = toLanxferError(thrown);
       if (!error.kind.retryable) return await this.#fail(error);
       this.#problem = error;

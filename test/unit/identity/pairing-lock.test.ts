@@ -27,6 +27,8 @@ describe("pairing by code", () => {
     clock.pass(100 * HOUR);
     expect(lock.locked).toBe(true);
     expect((await openPairingLock(dir, clock)).locked).toBe(true);
+    await lock.failed(); // of a window that was open before
+    expect(lock.locked).toBe(true);
   });
 
   it("is not locked by failures that are further apart", async () => {

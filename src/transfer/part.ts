@@ -5,11 +5,12 @@
  */
 
 import { constants } from "node:fs";
-import { type FileHandle, lstat, open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { LanxferError } from "../core/errors.ts";
 import type { Flusher } from "./flush.ts";
 import { type Attributes, type PinnedDir, setAttributes } from "./pinned.ts";
 import { firstFree } from "./publish.ts";
+import { statsOf } from "./settle.ts";
 
 const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_WRONLY;
 
@@ -106,9 +107,9 @@ export class Part {
 
   /** It is going to be published by its name: what somebody put in its place meanwhile must not be. */
   async #assertInPlace(): Promise<void> {
-    const [written, named] = await Promise.all([this.#handle.stat(), lstat(this.#dir.path(this.name))]);
-    if (written.ino !== named.ino || written.dev !== named.dev) {
-      throw new LanxferError("E_INBOX", { text: "what was received was replaced by something else" });
+    const [written, named] = await Promise.all([this.#handle.stat(), statsOf(this.#dir.path(this.name))]);
+    if (written.ino !== named?.ino || written.dev !== named.dev) {
+      throw new LanxferError("E_INBOX", { text: "what was received was moved, removed or replaced" });
     }
   }
 

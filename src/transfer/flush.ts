@@ -19,7 +19,7 @@ import type { PinnedDir } from "./pinned.ts";
 /** From this many on, the file system is flushed as a whole: about where starting a program begins to pay. */
 const GROUP = 16;
 /** How long is gathered for a flush of the whole (milliseconds): starting a program takes the main thread several. */
-const GATHER_MS = 300;
+const GATHER_MS = 200;
 /** Complete files of all transfers together that may wait: about what comes in that time. */
 const WAITING = 4096;
 /** Absolute, because what a PATH finds is not to be trusted with durability. */

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=1 --heap-growing-percent=200
+#!/usr/bin/env -S node --max-semi-space-size=1 --heap-growing-percent=130
 /**
  * The program `lanxferd`: arguments, signals, exit status.
  *

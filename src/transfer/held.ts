@@ -6,12 +6,11 @@
 
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, lstat, open, readdir, rm } from "node:fs/promises";
-import { systemCode } from "../core/errors.ts";
 import { blocksOf, bytesIn, DigestList, digestBlock } from "./blocks.ts";
 import { JOURNAL } from "./journal.ts";
 import { type Facts, type JournalRecord, keyOf, type Recorded } from "./journal-lines.ts";
 import { clampTime } from "./part.ts";
-import { PinnedDir } from "./pinned.ts";
+import { isNotThere, PinnedDir } from "./pinned.ts";
 import { statsOf } from "./settle.ts";
 import { BLOCK_SIZE, type MessageOf, MiB } from "./wire.ts";
 
@@ -175,7 +174,7 @@ async function openFolder(dir: PinnedDir, name: string): Promise<PinnedDir | und
   try {
     return await PinnedDir.open(dir.path(name));
   } catch (error) {
-    if (["ENOENT", "ENOTDIR", "ELOOP"].includes(systemCode(error) ?? "")) return undefined;
+    if (isNotThere(error)) return undefined;
     throw error;
   }
 }

@@ -14,7 +14,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { coalesce } from "../core/ahead.ts";
 import { type JournalLine, type JournalRecord, Reading } from "./journal-lines.ts";
 import { linesOf } from "./lines.ts";
-import type { PinnedDir } from "./pinned.ts";
+import { isNotThere, type PinnedDir } from "./pinned.ts";
 import { MAX_CONTROL } from "./wire.ts";
 
 /** Parts have numbers for names, so none is called like this. */
@@ -23,7 +23,7 @@ export const JOURNAL = "journal";
 /** The longest line is that of an offer, which is a message and a little more (bytes). */
 const MAX_LINE = MAX_CONTROL + 4096;
 
-/** What a journal says; undefined when there is none, or nothing that can be relied on. */
+/** What a journal says; undefined when there is none, or nothing that can be relied on. Rejects when it cannot be read. */
 export async function readJournal(dir: PinnedDir): Promise<JournalRecord | undefined> {
   let handle: FileHandle | undefined;
   try {
@@ -36,8 +36,10 @@ export async function readJournal(dir: PinnedDir): Promise<JournalRecord | undef
       length = end;
     }
     return reading.record(length);
-  } catch {
-    return undefined;
+  } catch (error) {
+    // Any other failure may pass: what it hides must not be taken for nothing.
+    if (isNotThere(error)) return undefined;
+    throw error;
   } finally {
     await handle?.close();
   }

@@ -120,3 +120,8 @@ export async function setAttributes(handle: FileHandle, { mtime, mode }: Attribu
 export function toSeconds(ms: number): number {
   return (ms + 0.0005) / 1000;
 }
+
+/** Whether a failed open(2) says that nothing is there, or something of another kind. */
+export function isNotThere(error: unknown): boolean {
+  return ["ENOENT", "ENOTDIR", "ELOOP"].includes(systemCode(error) ?? "");
+}

@@ -13,7 +13,7 @@ import { type DeviceId, isTransferId, shortId, type TransferId } from "../core/i
 import { findHeld, type Held } from "./held.ts";
 import { JOURNAL, Journal, readJournal } from "./journal.ts";
 import { claimed, type Offered } from "./journal-lines.ts";
-import { PinnedDir } from "./pinned.ts";
+import { isNotThere, PinnedDir } from "./pinned.ts";
 import { settlePublishing } from "./settle.ts";
 
 const STAGING = ".lanxfer";
@@ -97,7 +97,10 @@ export async function openStaging(
 
 /** Undefined when there is nothing, or nothing that can be relied on. */
 async function openKept(all: PinnedDir, name: string, inbox: PinnedDir, key: StagingKey) {
-  const dir = await PinnedDir.open(all.path(name)).catch(() => undefined);
+  const dir = await PinnedDir.open(all.path(name)).catch((error) => {
+    if (!isNotThere(error)) throw error; // what is kept there must not be thrown away for a want of descriptors
+    return undefined;
+  });
   if (dir === undefined) return undefined;
   try {
     const record = await readJournal(dir);
@@ -133,7 +136,8 @@ export async function findKept(inboxPath: string, self: DeviceId): Promise<Kept[
   await inStaging(inboxPath, async (all, inbox) => {
     const own = (await readdir(all.path("."))).filter((name) => name.startsWith(`${shortId(self)}.`));
     for (const name of own) {
-      const found = await readKept(all, name, inbox).catch(() => undefined);
+      const found = await readKept(all, name, inbox).catch((error) => (isNotThere(error) ? undefined : "unreadable"));
+      if (found === "unreadable") continue; // now; another start may see more
       if (found !== undefined && name === nameOf({ self, peer: found.peer, id: found.offer.id })) kept.push(found);
       else if (isOwn(name, self)) await rm(all.path(name), { recursive: true, force: true });
     }

@@ -183,6 +183,17 @@ describe("the look into staging at a start", () => {
     expect((await stat(victim)).isDirectory()).toBe(true);
   });
 
+  it("leaves alone what cannot be read just now", async () => {
+    const root = await directory();
+    const inbox = await inboxIn(root);
+    const staged = path.join(inbox, ".lanxfer", nameOf(1));
+    await mkdir(staged, { recursive: true });
+    await chmod(path.dirname(staged), 0o777);
+    await chmod(staged, 0o000);
+    await unprivileged(root, async () => expect(await findKept(inbox, self)).toEqual([]));
+    expect((await stat(staged)).isDirectory()).toBe(true);
+  });
+
   it("has nothing to do where there never was a transfer", async () => {
     const root = await directory();
     const inbox = await inboxIn(root);

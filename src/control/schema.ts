@@ -246,11 +246,16 @@ export type SettingView = z.infer<typeof settingView>;
 
 // --- requests ---------------------------------------------------------------
 
+/** Slower than this, the other end would take us for dead between two pieces (bytes a second). */
+const LEAST_RATE = 1_000;
+
 export const sendRequest = z.object({
   /** Name, petname, id or id prefix of the receiver. */
   peer: name,
   /** Absolute paths on this machine. */
   paths: z.array(z.string().min(1).max(4096).startsWith("/", "must be absolute")).min(1).max(10_000),
+  /** Most bytes a second. */
+  rate: z.number().int().min(LEAST_RATE).max(Number.MAX_SAFE_INTEGER).optional(),
 });
 export type SendRequest = z.infer<typeof sendRequest>;
 

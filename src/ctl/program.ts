@@ -1,7 +1,7 @@
 /** Every command of lanxferctl. What a command does is in its file; this says how it is called. */
 
 import { type Command, command, type Option, type Positional } from "./grammar.ts";
-import { parseAddress, parseInviteSource, parseLimit, parsePath, parsePlace, parseTtl } from "./values.ts";
+import { parseAddress, parseInviteSource, parseLimit, parsePath, parsePlace, parseRate, parseTtl } from "./values.ts";
 
 const JSON_OUTPUT = { summary: "print one JSON object a line" } as const satisfies Option;
 
@@ -58,7 +58,10 @@ export const COMMANDS: readonly Command[] = [
         { name: "peer", summary: "name or id of the receiver", arity: "one", kind: "peer" },
         { name: "path", summary: "files and folders", arity: "many", kind: "path", parse: parsePath },
       ],
-      options: { json: JSON_OUTPUT },
+      options: {
+        bwlimit: { summary: "most bytes a second, such as 500k or 2M", parse: parseRate },
+        json: JSON_OUTPUT,
+      },
     },
     async () => (await import("./commands/send.ts")).send,
   ),

@@ -32,6 +32,19 @@ export function parseLimit(text: string): number {
   return limit >= 1 && limit <= 10_000 ? limit : usage(`the limit is a number from 1 to 10000, not ${text}`);
 }
 
+const UNITS: Readonly<Record<string, number>> = { "": 1, k: 1e3, m: 1e6, g: 1e9 };
+/** What the daemon takes at least (bytes a second). */
+const LEAST_RATE = 1_000;
+
+/** `500k`, `2M`, `1.5MB/s`: bytes a second. */
+export function parseRate(text: string): number {
+  const match = /^(\d{1,12}(?:\.\d{1,6})?)([kmg]?)(?:b(?:\/s)?)?$/i.exec(text);
+  if (match === null) return usage(`not a rate: ${text} (write 500k or 2M, for bytes a second)`);
+  const [, number, unit = ""] = match;
+  const rate = Math.round(Number(number) * (UNITS[unit.toLowerCase()] ?? 1));
+  return rate >= LEAST_RATE ? rate : usage(`a transfer needs at least 1k bytes a second, not ${text}`);
+}
+
 /** Where a daemon is; without a port it is on the usual one. */
 export function parsePlace(text: string): HostPort {
   return parseHostPort(text, DEFAULT_PORT);

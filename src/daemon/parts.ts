@@ -3,6 +3,7 @@
  * to run: daemon.ts brings the parts up and down.
  */
 
+import { RateLimit } from "../core/rate-limit.ts";
 import type { Discovery } from "../discovery/types.ts";
 import { type DeviceKey, loadDeviceKey } from "../identity/device-key.ts";
 import { openPairingLock, type PairingLock } from "../identity/pairing-lock.ts";
@@ -124,6 +125,8 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
   };
 
   const memory = createBlockPool();
+  const sending = new RateLimit(clock, () => config.get("limits.rate.send"));
+  const receiving = new RateLimit(clock, () => config.get("limits.rate.receive"));
   const files = new SmallFiles();
   const landed = new LandedTransfers(clock);
   const interrupted = new Interrupted({ self: key.id, clock, log, inbox, ended });
@@ -135,6 +138,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     memory,
     flusher: new Flusher(clock),
     files,
+    rate: receiving,
     transfers,
     offers,
     admission,
@@ -154,6 +158,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     outbox,
     transfers,
     files,
+    rate: sending,
     recipient: (id) => {
       const device = trust.get(id);
       return device && { id: device.id, name: device.name };

@@ -8,8 +8,10 @@ import type { TLSSocket } from "node:tls";
 import type { Cancel, Clock } from "../core/clock.ts";
 import { LanxferError, toLanxferError, toWire } from "../core/errors.ts";
 import type { DeviceId } from "../core/ids.ts";
+import type { RateLimit } from "../core/rate-limit.ts";
 import { encodeControl, type Frame, FrameDecoder, writeBlockPrefix } from "./frames.ts";
 import type { Proven } from "./gate.ts";
+import { Outlet } from "./outlet.ts";
 import { ALPN_PAIR, DEAD_MS, HEARTBEAT_MS, MAX_CONTROL, MAX_PAIR_CONTROL, type Message, MiB } from "./wire.ts";
 
 /** Received content that may wait for its reader; above it the socket is paused and TCP slows the sender. */
@@ -41,6 +43,11 @@ export class Link {
   readonly #decoder: FrameDecoder;
   readonly #maxControl: number;
   readonly #stopWatch: Cancel;
+  readonly #outlet: Outlet;
+  /** How fast is read; undefined for as fast as it comes. */
+  #intake: RateLimit | undefined;
+  /** The socket is paused for the sake of that. */
+  #resting = false;
   /** Whether the address at this end is still ours. */
   readonly #isAtHome: () => boolean;
   #timesAway = 0;
@@ -75,6 +82,7 @@ export class Link {
       blocks: !pairing,
       allocate: options.allocate ?? ((length) => Buffer.allocUnsafeSlow(length)),
     });
+    this.#outlet = new Outlet(options.clock, (bytes, left) => this.#put(bytes, left));
     this.#lastReceived = this.#lastSent = options.clock.monotonic();
     // Pairing has deadlines of its own and no heartbeats.
     this.#stopWatch = pairing ? () => {} : options.clock.every(WATCH_MS, () => this.#watch());
@@ -89,6 +97,12 @@ export class Link {
   /** Keying material bound to this connection (RFC 8446 section 7.5). */
   exportKey(label: string, context: Uint8Array, length: number): Buffer {
     return this.#socket.exportKeyingMaterial(length, label, Buffer.from(context));
+  }
+
+  /** From now on sends, or reads, no faster than these let it. */
+  slowTo(limits: { readonly sending?: readonly RateLimit[]; readonly reading?: RateLimit }): void {
+    if (limits.sending !== undefined) this.#outlet.slowTo(limits.sending);
+    if (limits.reading !== undefined) this.#intake = limits.reading;
   }
 
   /** Sends a message. On a link that is down it does nothing: `flushed` and `frames` tell. */
@@ -120,11 +134,7 @@ export class Link {
       const frame = this.#queue.shift();
       if (frame !== undefined) {
         this.#queued -= weight(frame);
-        if (this.#queued < QUEUE_LOW && this.#socket.isPaused() && this.#garbled === undefined) {
-          // Our own pause must not look like the other end's silence.
-          this.#lastReceived = this.#clock.monotonic();
-          this.#socket.resume();
-        }
+        if (this.#queued < QUEUE_LOW) this.#readOn();
         yield frame;
       } else if (this.#garbled !== undefined) {
         throw this.#garbled;
@@ -150,6 +160,7 @@ export class Link {
   async close(): Promise<void> {
     this.#stopWatch();
     this.#discarding = true;
+    this.#outlet.hurry();
     if (!this.#socket.destroyed) {
       const closed = new Promise<void>((resolve) => this.#socket.once("close", resolve));
       this.#socket.end();
@@ -166,6 +177,7 @@ export class Link {
     this.#down ??= reason;
     this.#stopWatch();
     this.#socket.destroy();
+    this.#outlet.hurry(); // whoever waits for its memory gets it back
     this.#wake();
   }
 
@@ -180,13 +192,46 @@ export class Link {
     } catch (error) {
       this.#garbled = toLanxferError(error);
     }
+    this.#rest(this.#intake?.reserve(chunk.length) ?? 0);
     if (this.#queued > QUEUE_HIGH || this.#garbled !== undefined) this.#socket.pause();
     this.#wakeReader();
+  }
+
+  /** Reads nothing for so many milliseconds. */
+  #rest(ms: number): void {
+    if (ms === 0 || this.#resting) return;
+    this.#resting = true;
+    this.#socket.pause();
+    this.#clock.after(ms, () => {
+      this.#resting = false;
+      if (this.#queued <= QUEUE_HIGH) this.#readOn();
+    });
+  }
+
+  /** Reads again after a pause, unless there is a reason left for it. */
+  #readOn(): void {
+    if (!this.#socket.isPaused() || this.#resting || this.#garbled !== undefined) return;
+    // Our own pause must not look like the other end's silence.
+    this.#lastReceived = this.#clock.monotonic();
+    this.#socket.resume();
   }
 
   #write(frame: Buffer, taken?: () => void): void {
     if (this.#down !== undefined || this.#socket.writableEnded) {
       taken?.();
+      return;
+    }
+    this.#unsent += frame.length;
+    this.#outlet.write(frame, () => {
+      this.#unsent -= frame.length;
+      taken?.();
+      if (this.#unsent <= UNSENT_HIGH) this.#wake();
+    });
+  }
+
+  #put(bytes: Buffer, left: () => void): void {
+    if (this.#socket.destroyed) {
+      left();
       return;
     }
     this.#lastSent = this.#clock.monotonic();
@@ -195,12 +240,7 @@ export class Link {
       this.#socket.cork();
       queueMicrotask(() => this.#socket.uncork());
     }
-    this.#unsent += frame.length;
-    this.#socket.write(frame, () => {
-      this.#unsent -= frame.length;
-      taken?.();
-      if (this.#unsent <= UNSENT_HIGH) this.#wake();
-    });
+    this.#socket.write(bytes, left);
   }
 
   #watch(): void {

@@ -17,6 +17,8 @@ const CANCEL_PATIENCE = 3_000; // ms for both ends to agree that it is over
 interface Args {
   readonly peer: string;
   readonly path: readonly string[];
+  /** Bytes a second. */
+  readonly bwlimit: number | undefined;
   readonly json: boolean;
 }
 
@@ -28,7 +30,9 @@ export async function send(client: ControlClient, args: Args, ui: Ui, signal: Ab
     await events.next(); // the snapshot: from here on nothing is missed
     signal.throwIfAborted();
     // Not ended by the signal: a transfer that we do not hear of could not be cancelled.
-    const first = await client.call("post", "/v1/transfers", { json: { peer: args.peer, paths } });
+    const first = await client.call("post", "/v1/transfers", {
+      json: { peer: args.peer, paths, ...(args.bwlimit !== undefined && { rate: args.bwlimit }) },
+    });
     const report = await SendReport.begin(first, ui);
     const cancel = () => {
       // That it has ended already, or the daemon is gone, is told by the events.

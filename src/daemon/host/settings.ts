@@ -22,6 +22,8 @@ export interface Settings {
   readonly "limits.transfer": number;
   readonly "limits.entries": number;
   readonly "limits.parallel": number;
+  readonly "limits.rate.send": number;
+  readonly "limits.rate.receive": number;
   readonly "log.level": (typeof LOG_LEVELS)[number];
 }
 
@@ -60,6 +62,16 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     live: true,
     description: "transfers received at the same time",
   },
+  "limits.rate.send": {
+    schema: bytes,
+    live: true,
+    description: "bytes a second that all transfers from here may take together; 0 for no limit",
+  },
+  "limits.rate.receive": {
+    schema: bytes,
+    live: true,
+    description: "bytes a second that all transfers to here may take together; 0 for no limit",
+  },
   "log.level": { schema: z.enum(LOG_LEVELS), live: true, description: "trace, debug, info, warn, error or silent" },
 };
 
@@ -78,6 +90,8 @@ export function defaultSettings(home: string, hostname: string): Settings {
     "limits.transfer": 0,
     "limits.entries": 1_000_000,
     "limits.parallel": 64,
+    "limits.rate.send": 0,
+    "limits.rate.receive": 0,
     "log.level": "info",
   };
 }

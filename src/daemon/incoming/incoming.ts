@@ -7,6 +7,7 @@ import type { Clock } from "../../core/clock.ts";
 import { LanxferError, toLanxferError } from "../../core/errors.ts";
 import type { DeviceId } from "../../core/ids.ts";
 import type { Log } from "../../core/log.ts";
+import type { RateLimit } from "../../core/rate-limit.ts";
 import type { Flusher } from "../../transfer/flush.ts";
 import type { BlockMemory, Offer, ReceiverEvent } from "../../transfer/incoming.ts";
 import type { Link } from "../../transfer/link.ts";
@@ -29,6 +30,8 @@ export interface IncomingDeps {
   readonly memory: BlockMemory;
   readonly flusher: Flusher;
   readonly files: SmallFiles;
+  /** What all transfers to here share. */
+  readonly rate: RateLimit;
   readonly transfers: Transfers;
   readonly offers: Offers;
   readonly admission: Admission;
@@ -87,6 +90,7 @@ export class Incoming {
       void link.refuse(new LanxferError("E_NOT_PAIRED"));
       return;
     }
+    link.slowTo({ reading: this.#deps.rate });
     const served: Served = { link, record: undefined, done: this.#serve(link, () => served) };
     this.#served.add(served);
     void served.done.then(() => this.#served.delete(served));

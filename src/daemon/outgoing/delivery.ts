@@ -9,6 +9,7 @@ import type { Cancel, Clock } from "../../core/clock.ts";
 import { type LanxferError, toLanxferError, toView } from "../../core/errors.ts";
 import type { DeviceId, TransferId } from "../../core/ids.ts";
 import type { Log } from "../../core/log.ts";
+import { RateLimit } from "../../core/rate-limit.ts";
 import type { Link } from "../../transfer/link.ts";
 import type { SenderEvent } from "../../transfer/outgoing.ts";
 import { SenderSession } from "../../transfer/sender.ts";
@@ -32,6 +33,8 @@ export interface DeliveryDeps {
   readonly random: (bytes: number) => Uint8Array;
   readonly outbox: Outbox;
   readonly files: SmallFiles;
+  /** What all transfers from here share. */
+  readonly rate: RateLimit;
   /** Resolves to a link to this very device, or rejects with why there is none. */
   readonly reach: (recipient: Recipient, signal: AbortSignal) => Promise<Link>;
   /** Calls `seen` whenever that device seems to be there, until it is called off. */
@@ -50,6 +53,8 @@ export interface Order {
   readonly paths: readonly string[];
   /** Milliseconds since 1970. */
   readonly createdAt: number;
+  /** Most bytes a second; as many as there are when left out. */
+  readonly rate?: number | undefined;
   /** When it last got on, of one that had begun before; the same unit. */
   readonly begunAt?: number;
 }
@@ -66,6 +71,7 @@ export class Delivery {
   readonly #deps: DeliveryDeps;
   readonly #closing: AbortSignal;
   readonly #sent: SentLog;
+  readonly #limits: readonly RateLimit[];
   #begun: boolean;
   #trail: Trail;
   /** Bytes that the receiver took up and has confirmed in this attempt. */
@@ -81,6 +87,9 @@ export class Delivery {
     this.#sent = deps.outbox.sentLog(order.id);
     this.#begun = order.begunAt !== undefined;
     this.#trail = startTrail(order.begunAt ?? deps.clock.now());
+    const { rate } = order;
+    const own = rate === undefined ? [] : [new RateLimit(deps.clock, () => rate)];
+    this.#limits = [...own, deps.rate];
   }
 
   /** Never rejects: the outcome is in the record, the outbox and the history. `signal` ends it, with its reason. */
@@ -155,6 +164,7 @@ export class Delivery {
   async #send(totals: SourceTotals, signal: AbortSignal): Promise<void> {
     const { id, paths, recipient } = this.#order;
     const link = await this.#deps.reach(recipient, signal);
+    link.slowTo({ sending: this.#limits });
     const { session, peer } = await SenderSession.open(link, this.#deps.hello(), signal);
     try {
       this.#deps.met(link, peer);
@@ -251,10 +261,11 @@ export class Delivery {
   }
 
   #job(state: Job["state"]): Job {
-    const { id, recipient, paths, createdAt } = this.#order;
+    const { id, recipient, paths, createdAt, rate } = this.#order;
     const { items, entries, bytes } = this.#record.view;
     const names = items.map(({ name, type }) => ({ name, type }));
-    return { v: 1, id, recipient: { ...recipient }, paths: [...paths], createdAt, items: names, entries, bytes, state };
+    const what = { paths: [...paths], items: names, entries, bytes, ...(rate !== undefined && { rate }) };
+    return { v: 1, id, recipient: { ...recipient }, createdAt, ...what, state };
   }
 
   #named(thrown: unknown): LanxferError {

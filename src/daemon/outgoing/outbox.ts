@@ -44,6 +44,8 @@ const jobSchema = z.object({
   /** Absolute. */
   paths: z.array(z.string().startsWith("/")).min(1),
   createdAt: time,
+  /** Most bytes a second. */
+  rate: size.min(1).optional(),
   items: z.array(z.object({ name: z.string(), type: z.enum(["file", "folder"]) })),
   entries: size,
   bytes: size,

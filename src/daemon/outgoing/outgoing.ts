@@ -24,7 +24,7 @@ export class Outgoing {
   /** Begins at once and returns what there is to watch. */
   start(recipient: Recipient, request: SendRequest): TransferView {
     const id = transferIdFrom(this.#deps.random(10));
-    const order: Order = { id, recipient, paths: request.paths, createdAt: this.#deps.clock.now() };
+    const order: Order = { id, recipient, paths: request.paths, rate: request.rate, createdAt: this.#deps.clock.now() };
     return this.#run(order, { items: [], entries: 0, bytes: 0, state: "preparing" }).view;
   }
 
@@ -40,7 +40,7 @@ export class Outgoing {
         this.#deps.transfers.start(start, () => {}).failedBefore(state);
         continue;
       }
-      const order = { id, recipient, paths: job.paths, createdAt, begunAt: state.progressAt };
+      const order = { id, recipient, paths: job.paths, rate: job.rate, createdAt, begunAt: state.progressAt };
       const record = this.#run(order, { ...what, state: "waiting" });
       if (trusted === undefined) record.cancel(new LanxferError("E_NOT_PAIRED", { peer: recipient.name }));
     }
@@ -63,9 +63,9 @@ export class Outgoing {
     if (recipient === undefined) throw new LanxferError("E_NOT_PAIRED", { peer: job.recipient.name });
     const begunAt = clock.now();
     void outbox.put({ ...job, state: { is: "begun", progressAt: begunAt } });
-    const { paths, createdAt, items, entries, bytes } = job;
+    const { paths, rate, createdAt, items, entries, bytes } = job;
     return this.#run(
-      { id: job.id, recipient, paths, createdAt, begunAt },
+      { id: job.id, recipient, paths, rate, createdAt, begunAt },
       { items, entries, bytes, state: "preparing" },
     ).view;
   }

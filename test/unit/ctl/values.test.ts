@@ -6,6 +6,7 @@ import {
   parseLimit,
   parsePath,
   parsePlace,
+  parseRate,
   parseTtl,
   refuseInvite,
 } from "../../../src/ctl/values.ts";
@@ -36,6 +37,20 @@ describe("A duration", () => {
     expect(parseTtl("24h")).toBe(86_400_000);
     for (const text of ["0s", "24h1s", "x"]) expect(() => parseTtl(text)).toThrow(usage);
   });
+});
+
+describe("A rate", () => {
+  it.each([
+    ["1000", 1_000],
+    ["500k", 500_000],
+    ["2M", 2_000_000],
+    ["1.5MB/s", 1_500_000],
+    ["1g", 1_000_000_000],
+  ])("is bytes a second: %s", (text, rate) => expect(parseRate(text)).toBe(rate));
+
+  it.each(["", "k", "999", "0.5k", "-1M", "2Mbit", "1e6", "1.M", "2 M"])("is refused when it reads %s", (text) =>
+    expect(() => parseRate(text)).toThrow(usage),
+  );
 });
 
 describe("A limit", () => {

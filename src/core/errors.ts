@@ -157,6 +157,7 @@ export const ERRORS = {
     sentence: "to pair by code, a person has to compare codes at a terminal",
     hint: 'without one, run "lanxferctl invite" on one device and "lanxferctl pair --invite -" on the other',
   },
+  E_OUTPUT: { exit: 11, ...local, sentence: "cannot write {path}: {text}" },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;

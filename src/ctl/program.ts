@@ -1,7 +1,16 @@
 /** Every command of lanxferctl. What a command does is in its file; this says how it is called. */
 
 import { type Command, command, type Option, type Positional } from "./grammar.ts";
-import { parseAddress, parseInviteSource, parseLimit, parsePath, parsePlace, parseRate, parseTtl } from "./values.ts";
+import {
+  parseAddress,
+  parseInviteSource,
+  parseLimit,
+  parseNewFile,
+  parsePath,
+  parsePlace,
+  parseRate,
+  parseTtl,
+} from "./values.ts";
 
 const JSON_OUTPUT = { summary: "print one JSON object a line" } as const satisfies Option;
 
@@ -112,9 +121,12 @@ export const COMMANDS: readonly Command[] = [
       options: {
         ttl: { summary: "how long it can be used: 45s, 10m, 1h30m (up to 24h)", parse: parseTtl },
         address: { summary: "HOST or HOST:PORT of this device, for a network without multicast", parse: parseAddress },
+        qr: { summary: "also as a QR code, which a terminal shows anyway" },
+        out: { summary: "write it to a new file that only you can read", parse: parseNewFile },
+        json: JSON_OUTPUT,
       },
     },
-    async () => (await import("./commands/pairing.ts")).invite,
+    async () => (await import("./commands/invite.ts")).invite,
   ),
   command(
     {
@@ -134,6 +146,7 @@ export const COMMANDS: readonly Command[] = [
           parse: parseInviteSource,
         },
         unlock: { summary: "allow pairing by code again after it failed too often" },
+        json: JSON_OUTPUT,
       },
     },
     async () => (await import("./commands/pairing.ts")).pair,

@@ -2,7 +2,8 @@
  * The rules of output. Data goes to stdout; progress, prompts, notices and
  * errors to stderr. A status line is drawn only when stderr is a terminal. With
  * --json, stdout has one object a line, the last of them `done`, and nothing
- * else. No colour is used, so there is none for NO_COLOR to turn off.
+ * else. No colour is used but for what a camera has to read, and there none
+ * with NO_COLOR.
  *
  * Whatever a line is made of, no control character gets out: names are made
  * safe by whoever lays out a line, and here once more for those who forgot.
@@ -41,6 +42,9 @@ export interface UiOptions {
 const DEFAULT_COLUMNS = 80;
 const DEFAULT_ROWS = 24;
 const SECOND = 1_000;
+// Of the fixed part of 256 colours: themes change the first 16.
+const BLACK_ON_WHITE = "\x1b[38;5;16;48;5;231m";
+const PLAIN = "\x1b[0m";
 const MAX_MESSAGE = 4_096; // of an error: a list of candidates is longer than a name
 
 export class Ui {
@@ -129,6 +133,22 @@ export class Ui {
     const up = this.#screenLines > 0 ? `\x1b[${this.#screenLines}A` : "";
     this.#toStdout(`${up}\r\x1b[J${lines.map((line) => `${clean(line)}\n`).join("")}`);
     this.#screenLines = lines.length;
+  }
+
+  /** Whether `paint` can choose its colours; else the terminal's are taken, which are mostly light on dark. */
+  get paints(): boolean {
+    return this.screen !== undefined && !this.env["NO_COLOR"];
+  }
+
+  /** Lines in black on white, whatever the colours of the terminal. Left out with --json. */
+  paint(...lines: readonly string[]): void {
+    if (!this.paints) this.print(...lines);
+    else this.#toStdout(lines.map((line) => `${BLACK_ON_WHITE}${clean(line)}${PLAIN}\n`).join(""));
+  }
+
+  /** Whether the terminal was told to expect UTF-8 (POSIX: the first of these that is set counts). */
+  get hasUnicode(): boolean {
+    return /utf-?8/i.test(this.env["LC_ALL"] || this.env["LC_CTYPE"] || this.env["LANG"] || "");
   }
 
   /** Says what went wrong and remembers it for the last line of --json. Returns the exit status. */

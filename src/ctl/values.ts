@@ -69,6 +69,12 @@ export function parseInviteSource(text: string): string {
   return text === "" ? usage("--invite needs a file, or - for standard input") : text;
 }
 
+/** The path of a file that is to be made. */
+export function parseNewFile(text: string): string {
+  if (text === "-") return usage("standard output is where an invite goes without --out");
+  return text === "" ? usage("--out needs the name of a file") : text;
+}
+
 /** Refuses an invite among the arguments, which any user can see while a program runs, without repeating it. */
 export function refuseInvite(argv: readonly string[]): void {
   if (!argv.some((arg) => INVITE.test(arg))) return;

@@ -1,8 +1,8 @@
-import { writeFile } from "node:fs/promises";
+import { chmod, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { LanxferError } from "../../src/core/errors.ts";
-import { Place, poll, transcript } from "./support/place.ts";
+import { objects, Place, poll, transcript } from "./support/place.ts";
 import * as views from "./support/views.ts";
 
 const INVITE = `lanxfer-${"abcdefghijklmnopqrstuvwxyz234567".repeat(3)}`;
@@ -21,38 +21,7 @@ async function redeeming(): Promise<{ readonly place: Place; readonly taken: str
   return { place, taken };
 }
 
-describe("An invite", () => {
-  it("is alone on stdout, so that it can be piped, with what to do on stderr", async () => {
-    const place = await Place.open();
-    const asked: unknown[] = [];
-    await place.daemon({
-      invite: (request) => {
-        asked.push(request);
-        return { text: INVITE, expiresAt: new Date(Date.now() + 3_600_000).toISOString() };
-      },
-    });
-    const args = ["invite", "--ttl", "1h", "--address", "192.0.2.1:4000"];
-    const result = await place.ctl(args);
-    expect(asked).toEqual([{ ttl: 3_600_000, address: "192.0.2.1:4000" }]);
-    expect(result.stdout).toBe(`${INVITE}\n`);
-    const steady = { ...result, stderr: result.stderr.replace(/(?<=within ).*/, "<time>") };
-    expect(result.stderr).toMatch(/within (1 h 00 min|59 min \d\d s)$/m);
-    await expect(transcript(args, steady)).toMatchFileSnapshot("golden/invite.txt");
-  });
-
-  it("asks for nothing of which nothing was said", async () => {
-    const place = await Place.open();
-    const asked: unknown[] = [];
-    await place.daemon({
-      invite: (request) => {
-        asked.push(request);
-        return { text: INVITE, expiresAt: new Date(Date.now() + 600_000).toISOString() };
-      },
-    });
-    expect(await place.ctl(["invite"])).toMatchObject({ code: 0 });
-    expect(asked).toEqual([{}]);
-  });
-
+describe("An invite of another device", () => {
   it("is taken from standard input, also when it was broken into lines", async () => {
     const { place } = await redeeming();
     const result = await place.ctl(["pair", "--invite", "-"], {
@@ -63,8 +32,35 @@ describe("An invite", () => {
 
   it("is taken from a file", async () => {
     const { place } = await redeeming();
-    await writeFile(path.join(place.home, "invite.txt"), `${INVITE}\n`);
+    await writeFile(path.join(place.home, "invite.txt"), `${INVITE}\n`, { mode: 0o600 });
     expect(await place.ctl(["pair", "--invite", "invite.txt"])).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  it.each([0o640, 0o604, 0o620])("in a file that is open to others (%o) is taken with a warning", async (mode) => {
+    const { place } = await redeeming();
+    const file = path.join(place.home, "invite.txt");
+    await writeFile(file, `${INVITE}\n`);
+    await chmod(file, mode);
+    expect(await place.ctl(["pair", "--invite", "invite.txt"])).toMatchObject({
+      code: 0,
+      stdout: "paired with alice (aliceaaa)\n",
+      stderr: "careful: invite.txt is open to other users, and whoever is first to use an invite is paired\n",
+    });
+  });
+
+  it("is taken from a pipe of the shell, which no other user can read", async () => {
+    const { place } = await redeeming();
+    expect(await place.shell(`$CTL pair --invite <(echo ${INVITE})`)).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  it("leads to one object with --json", async () => {
+    const { place } = await redeeming();
+    const { stdout, stderr } = await place.ctl(["pair", "--invite", "-", "--json"], { stdin: INVITE });
+    expect(objects(stdout)).toEqual([
+      { v: 1, ...views.device() },
+      { v: 1, event: "done", ok: true, exit: 0 },
+    ]);
+    expect(stderr).toBe("");
   });
 
   it("is asked for at a terminal, where its first line is enough", async () => {

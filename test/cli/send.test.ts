@@ -349,7 +349,7 @@ describe("lanxferctl send, when the daemon goes away,", () => {
 describe("Progress of lanxferctl send", () => {
   it("is drawn over itself on a terminal, never wider than it, and gone at the end", async () => {
     const { place, daemon } = await telling([views.transfer({ state: "asking" })]);
-    const sending = place.onTerminal(["send", "alice", "report.pdf"], 60);
+    const sending = place.onTerminal(["send", "alice", "report.pdf"], { columns: 60 });
     await poll(() => sending.stdout).toContain("waiting for alice to accept report.pdf (3.1 GB)");
     for (const moved of [0, 1e9, 2e9]) {
       daemon.emit({ type: "transfer", transfer: { ...running, moved } });
@@ -380,7 +380,7 @@ describe("Progress of lanxferctl send", () => {
       items: [views.item(views.HOSTILE, views.HOSTILE)],
     });
     const { place, daemon } = await telling([hostile]);
-    const sending = place.onTerminal(["send", "alice", "report.pdf"], 200);
+    const sending = place.onTerminal(["send", "alice", "report.pdf"], { columns: 200 });
     await poll(() => sending.stdout).toContain("%");
     daemon.emit({
       type: "transfer",

@@ -141,7 +141,7 @@ describe("lanxferctl peers --watch", () => {
   it("draws the table over itself on a terminal, within its width", async () => {
     const place = await Place.open();
     const daemon = await place.daemon({});
-    const watching = place.onTerminal(["peers", "--watch"], 30);
+    const watching = place.onTerminal(["peers", "--watch"], { columns: 30 });
     await poll(() => watching.stdout).toContain("nobody is here");
     daemon.emit({ type: "peer", change: "up", peer: alice });
     await poll(() => watching.stdout).toContain("\nalice");

@@ -1,6 +1,6 @@
 /**
- * `invite` and `pair`; the dialogue of codes is in pair-by-code.ts. The invite is a secret until it is used: it goes out on
- * stdout alone, so that it can be piped, and comes in by standard input or a
+ * `pair`: by an invite, or by code, of which the dialogue is in pair-by-code.ts.
+ * The invite is a secret until it is used: it comes in by standard input or a
  * file, never by an argument.
  */
 
@@ -8,27 +8,12 @@ import { open } from "node:fs/promises";
 import type { ControlClient } from "../../control/client.ts";
 import type { ExitCode } from "../../core/errors.ts";
 import { LanxferError, systemCode } from "../../core/errors.ts";
-import { formatDuration, safe } from "../../core/text.ts";
+import { safe } from "../../core/text.ts";
+import { path } from "../render/words.ts";
 import type { Ui } from "../ui.ts";
 
 const MAX_INVITE = 1_024; // characters; the API takes no more
-
-interface InviteArgs {
-  readonly ttl: number | undefined;
-  readonly address: string | undefined;
-}
-
-export async function invite(client: ControlClient, args: InviteArgs, ui: Ui, signal: AbortSignal): Promise<ExitCode> {
-  const { ttl, address } = args;
-  const json = { ...(ttl !== undefined && { ttl }), ...(address !== undefined && { address }) };
-  const made = await client.call("post", "/v1/invites", { json }, signal);
-  ui.print(made.text);
-  ui.notice(
-    `it can be used once, within ${formatDuration(Date.parse(made.expiresAt) - ui.clock.now())}`,
-    'on the other device, run "lanxferctl pair --invite -" and give it this text',
-  );
-  return 0;
-}
+const OTHERS = 0o066; // group and everybody: may read or write
 
 interface PairArgs {
   readonly peer: string | undefined;
@@ -50,18 +35,23 @@ export async function pair(client: ControlClient, args: PairArgs, ui: Ui, signal
 }
 
 async function redeem(client: ControlClient, source: string, ui: Ui, signal: AbortSignal): Promise<ExitCode> {
-  const text = (source === "-" ? await ui.read("invite: ", MAX_INVITE, signal) : await contentOf(source)).trim();
+  const text = (source === "-" ? await ui.read("invite: ", MAX_INVITE, signal) : await contentOf(source, ui)).trim();
   if (text === "") throw new LanxferError("E_INVITE");
   const device = await client.call("post", "/v1/pairings", { json: { invite: text } }, signal);
+  ui.object(device);
   ui.print(`paired with ${safe(device.name)} (${safe(device.short)})`);
   return 0;
 }
 
-/** No more than an invite can have: the path may be that of a device, or of a huge file. */
-async function contentOf(path: string): Promise<string> {
+/** No more than an invite can have: it may be the path of a device, or of a huge file. */
+async function contentOf(source: string, ui: Ui): Promise<string> {
   try {
-    const file = await open(path);
+    const file = await open(source);
     try {
+      const stats = await file.stat();
+      if (stats.isFile() && (stats.mode & OTHERS) !== 0) {
+        ui.notice(`careful: ${path(source)} is open to other users, and whoever is first to use an invite is paired`);
+      }
       const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(MAX_INVITE) });
       return buffer.toString("latin1", 0, bytesRead); // an invite is ASCII
     } finally {
@@ -69,6 +59,6 @@ async function contentOf(path: string): Promise<string> {
     }
   } catch (error) {
     const code = systemCode(error) === "ENOENT" ? "E_SOURCE_MISSING" : "E_SOURCE_UNREADABLE";
-    throw new LanxferError(code, { path }, { cause: error });
+    throw new LanxferError(code, { path: source }, { cause: error });
   }
 }

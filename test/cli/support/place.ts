@@ -20,6 +20,14 @@ export interface CtlOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
+export interface TerminalOptions {
+  /** @default 80 */
+  readonly columns?: number;
+  /** @default 24 */
+  readonly rows?: number;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 export class Place {
   readonly home: string;
   /** Where lanxferctl looks for the daemon. */
@@ -76,10 +84,11 @@ export class Place {
   }
 
   /** Runs it on a terminal of its own; what the terminal was sent is all in stdout. */
-  onTerminal(args: readonly string[], columns = 80): Terminal {
+  onTerminal(args: readonly string[], { columns = 80, rows = 24, env }: TerminalOptions = {}): Terminal {
     const quoted = command(args).map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
-    const script = `stty cols ${columns} rows 24 -onlcr -echo; exec ${quoted.join(" ")}`;
-    return new Terminal(spawn("script", ["-qec", script, "/dev/null"], { ...this.#options({}), stdio: "pipe" }));
+    const script = `stty cols ${columns} rows ${rows} -onlcr -echo; exec ${quoted.join(" ")}`;
+    const options = { ...this.#options({ ...(env && { env }) }), stdio: "pipe" } as const;
+    return new Terminal(spawn("script", ["-qec", script, "/dev/null"], options));
   }
 
   /** Runs a line of shell in which lanxferctl is "$CTL". */

@@ -85,6 +85,7 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
     },
   });
   down.push(() => parts.refusals.close());
+  down.push(() => parts.notices.close());
   down.push(() => listener.close());
   parts.listening.port = listener.port;
   if (listener.port !== wanted) log.warn({ wanted, port: listener.port }, "port taken, using another one");

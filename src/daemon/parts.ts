@@ -15,11 +15,13 @@ import { SmallFiles } from "../transfer/small-files.ts";
 import { ALPN_TRANSFER, type MessageOf, RESUME } from "../transfer/wire.ts";
 import type { DaemonDeps } from "./deps.ts";
 import { inboxSpace } from "./host/inbox.ts";
+import { showNotice } from "./host/notify.ts";
 import { Admission } from "./incoming/admission.ts";
 import { Incoming } from "./incoming/incoming.ts";
 import { Interrupted } from "./incoming/interrupted.ts";
 import { LandedTransfers } from "./incoming/landed.ts";
 import { Offers } from "./incoming/offers.ts";
+import { Notices } from "./notices.ts";
 import { Outbox } from "./outgoing/outbox.ts";
 import { Outgoing } from "./outgoing/outgoing.ts";
 import { Pairing } from "./pairing/pairing.ts";
@@ -65,6 +67,7 @@ export interface Parts extends State {
   readonly pairing: Pairing;
   readonly memory: BlockPool;
   readonly refusals: Refusals;
+  readonly notices: Notices;
 }
 
 /** Throws E_STATE when something that is there cannot be relied on. */
@@ -92,7 +95,14 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
   const reach = new Reach({ context: dialing, clock, log, discovery, contacts });
 
   const transfers = new Transfers(clock, (record) => events.publish({ type: "transfer", transfer: record }));
-  const offers = new Offers(clock, (change, offer) => events.publish({ type: "offer", change, offer }));
+  const notices = new Notices(clock, (notice) => {
+    if (config.get("notify")) showNotice(host, log, notice);
+  });
+  const offers = new Offers(clock, (change, offer) => {
+    events.publish({ type: "offer", change, offer });
+    if (change === "new") notices.offered(offer);
+    else notices.settled(offer);
+  });
   const events = new Events(() => ({
     type: "snapshot",
     peers: discovery.peers().map((peer) => peerView(peer, trust.get(peer.id))),
@@ -117,6 +127,8 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
   });
   const met = (link: Link, theirs: MessageOf<"hello">) => reach.met(link, theirs);
   const ended = async (record: TransferRecord): Promise<void> => {
+    const { direction, state } = record.view;
+    if (direction === "in" && state === "done") notices.arrived(record.view);
     try {
       await history.append(historyView(record.view, record.elapsed));
     } catch (error) {
@@ -199,5 +211,6 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     pairing,
     memory,
     refusals,
+    notices,
   };
 }

@@ -171,6 +171,7 @@ export class TestDaemon {
         places: this.#places,
         home,
         hostname: this.name,
+        platform: process.platform,
         env: {},
         uid: process.getuid?.() ?? 0,
         umask: process.umask(),

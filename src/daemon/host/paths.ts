@@ -9,6 +9,8 @@ export interface HostFacts {
   readonly places: Places;
   readonly home: string;
   readonly hostname: string;
+  /** As Node calls it: `linux`, `darwin`. */
+  readonly platform: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly uid: number;
   readonly umask: number;
@@ -26,6 +28,7 @@ export async function readHost(): Promise<HostFacts> {
     places: places(process.env, { platform: process.platform, uid, home, ownsDirectory: (path) => owns(path, uid) }),
     home,
     hostname: hostname(),
+    platform: process.platform,
     env: process.env,
     uid,
     umask: process.umask(),

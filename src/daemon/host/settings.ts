@@ -24,6 +24,7 @@ export interface Settings {
   readonly "limits.parallel": number;
   readonly "limits.rate.send": number;
   readonly "limits.rate.receive": number;
+  readonly notify: boolean;
   readonly "log.level": (typeof LOG_LEVELS)[number];
 }
 
@@ -72,6 +73,7 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     live: true,
     description: "bytes a second that all transfers to here may take together; 0 for no limit",
   },
+  notify: { schema: z.boolean(), live: true, description: "tell the desktop of offers and of what has arrived" },
   "log.level": { schema: z.enum(LOG_LEVELS), live: true, description: "trace, debug, info, warn, error or silent" },
 };
 
@@ -92,6 +94,7 @@ export function defaultSettings(home: string, hostname: string): Settings {
     "limits.parallel": 64,
     "limits.rate.send": 0,
     "limits.rate.receive": 0,
+    notify: true,
     "log.level": "info",
   };
 }
@@ -110,6 +113,7 @@ export function variableOf(name: SettingName): string {
 /** Reads a value written as text (environment, flags) in the form that the setting's default has. */
 export function fromText(text: string, like: Settings[SettingName]): unknown {
   if (typeof like === "number") return /^\d+$/.test(text) ? Number(text) : text;
+  if (typeof like === "boolean") return ["true", "false"].includes(text) ? text === "true" : text;
   if (typeof like === "object") return text === "" ? [] : text.split(",");
   return text;
 }

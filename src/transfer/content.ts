@@ -10,6 +10,7 @@ import { Budget } from "../core/ahead.ts";
 import { LanxferError, systemCode } from "../core/errors.ts";
 import { blocksOf } from "./blocks.ts";
 import { BLOCK_PREFIX } from "./frames.ts";
+import type { SharedReader } from "./shared-reads.ts";
 import { type SourceEntry, sourceError } from "./source.ts";
 import { BLOCK_SIZE } from "./wire.ts";
 
@@ -51,15 +52,34 @@ export class FramePool {
   }
 }
 
+/** Where content comes from, besides the file. */
+export interface Supply {
+  readonly pool: FramePool;
+  /** Where several transfers read the same. */
+  readonly shared?: SharedReader | undefined;
+}
+
 /** Opens an entry. A small file is read at once. */
-export async function prepare(entry: SourceEntry, pool: FramePool): Promise<Prepared> {
-  if (!isSmall(entry)) return unread(entry, pool);
+export async function prepare(entry: SourceEntry, supply: Supply): Promise<Prepared> {
+  if (!isSmall(entry)) return unread(entry, supply);
+  const { shared } = supply;
+  if (shared === undefined) return inMemory(entry, await readWhole(entry));
+  // A copy: each transfer writes its own numbers in front of it.
+  return inMemory(entry, Buffer.from(await shared.once(factsOf(entry), () => readWhole(entry))));
+}
+
+/** Equal for what two walks found unchanged. */
+export function factsOf({ source, inode, modified, size }: SourceEntry): string {
+  return `${source}\0${inode}:${modified}:${size}`;
+}
+
+async function readWhole(entry: SourceEntry): Promise<Buffer> {
   const handle = await openSource(entry);
   try {
     const frame = Buffer.allocUnsafeSlow(BLOCK_PREFIX + entry.size);
     await fill(handle, frame, 0, entry);
     await assertUnchanged(handle, entry);
-    return inMemory(entry, frame);
+    return frame;
   } finally {
     await handle.close();
   }
@@ -82,14 +102,14 @@ export function inMemory(entry: SourceEntry, content: Buffer | Error): Prepared 
 }
 
 /** The same for an entry whose content is perhaps not wanted: it is not even opened before it is. */
-export function unread(entry: SourceEntry, pool: FramePool): Prepared {
+export function unread(entry: SourceEntry, supply: Supply): Prepared {
   return {
     entry,
     async *blocks(from = 0, to = blocksOf(entry.size)) {
       if (from >= to) return;
       const handle = await openSource(entry);
       try {
-        yield* readBlocks(handle, entry, pool, from, to);
+        yield* readBlocks(handle, entry, supply, from, to);
         await assertUnchanged(handle, entry);
       } finally {
         await handle.close();
@@ -102,7 +122,7 @@ export function unread(entry: SourceEntry, pool: FramePool): Prepared {
 async function* readBlocks(
   handle: FileHandle,
   entry: SourceEntry,
-  pool: FramePool,
+  { pool, shared }: Supply,
   from: number,
   to: number,
 ): AsyncGenerator<Block, void> {
@@ -111,7 +131,8 @@ async function* readBlocks(
     try {
       const at = number * BLOCK_SIZE;
       const frame = block.frame.subarray(0, BLOCK_PREFIX + Math.min(BLOCK_SIZE, entry.size - at));
-      await fill(handle, frame, at, entry);
+      if (shared === undefined) await fill(handle, frame, at, entry);
+      else (await shared.once(`${factsOf(entry)}@${at}`, () => readBlock(handle, frame.length, at, entry))).copy(frame);
       return { frame, release: block.release };
     } catch (error) {
       block.release();
@@ -161,6 +182,12 @@ async function assertUnchanged(handle: FileHandle, entry: SourceEntry): Promise<
   const now = await handle.stat();
   const same = now.isFile() && now.ino === entry.inode && now.size === entry.size && now.mtimeMs === entry.modified;
   if (!same) throw new LanxferError("E_SOURCE_CHANGED", { path: entry.source });
+}
+
+async function readBlock(handle: FileHandle, length: number, at: number, entry: SourceEntry): Promise<Buffer> {
+  const frame = Buffer.allocUnsafeSlow(length);
+  await fill(handle, frame, at, entry);
+  return frame;
 }
 
 async function fill(handle: FileHandle, frame: Buffer, at: number, entry: SourceEntry): Promise<void> {

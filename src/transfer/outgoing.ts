@@ -8,6 +8,7 @@ import { fromWire, LanxferError } from "../core/errors.ts";
 import type { TransferId } from "../core/ids.ts";
 import { Resumption } from "./resumption.ts";
 import type { SentLog } from "./sent-log.ts";
+import type { SharedReader } from "./shared-reads.ts";
 import type { SmallFiles } from "./small-files.ts";
 import type { SourceEntry, SourceTotals } from "./source.ts";
 import { MAX_LISTED_ITEMS, type Message } from "./wire.ts";
@@ -19,6 +20,8 @@ export interface OutgoingTransfer {
   readonly files: SmallFiles;
   /** What a first walk over them found; the second one has to find the same. */
   readonly totals: SourceTotals;
+  /** Where several transfers read the same sources. */
+  readonly shared?: SharedReader | undefined;
   /** What earlier attempts at this transfer have sent, and where this one is remembered; nowhere when left out. */
   readonly log?: SentLog;
   /** Aborted to cancel; the other end is told. */

@@ -4,7 +4,7 @@
  */
 
 import { mapAhead } from "../core/ahead.ts";
-import { type FramePool, inMemory, isSmall, type Prepared, prepare, readError, unread } from "./content.ts";
+import { factsOf, inMemory, isSmall, type Prepared, prepare, readError, type Supply, unread } from "./content.ts";
 import { BATCH_CONTENT, BATCH_FILES, MANY, type SmallFiles } from "./small-files.ts";
 import type { SourceEntry, Walked } from "./source.ts";
 
@@ -13,9 +13,8 @@ const AHEAD = 2;
 /** Entries that wait for a batch to be full, with folders and what is not to be read. */
 const GATHERED = 256;
 
-export interface Reading {
+export interface Reading extends Supply {
   readonly files: SmallFiles;
-  readonly pool: FramePool;
   /** Whether the content of an entry will be asked for. */
   readonly wanted: (entry: SourceEntry) => boolean;
 }
@@ -49,16 +48,27 @@ async function* gather(walk: AsyncIterable<Walked>, { wanted }: Reading): AsyncG
   yield batch;
 }
 
-async function prepareAll(entries: readonly SourceEntry[], { files, pool, wanted }: Reading): Promise<Prepared[]> {
+async function prepareAll(entries: readonly SourceEntry[], reading: Reading): Promise<Prepared[]> {
+  const { wanted } = reading;
   const small = entries.filter((entry) => isSmall(entry) && wanted(entry));
   if (small.length < MANY) {
-    return Promise.all(entries.map((entry) => (wanted(entry) ? prepare(entry, pool) : unread(entry, pool))));
+    return Promise.all(entries.map((entry) => (wanted(entry) ? prepare(entry, reading) : unread(entry, reading))));
   }
-  const contents = await files.read(small);
+  const contents = await readTogether(small, reading);
   const read = new Map(small.map((entry, i) => [entry, contents[i]]));
   return entries.map((entry) => {
     const content = read.get(entry);
-    if (content === undefined) return unread(entry, pool);
+    if (content === undefined) return unread(entry, reading);
     return inMemory(entry, content instanceof Error ? readError(content, entry) : content);
   });
+}
+
+async function readTogether(
+  small: readonly SourceEntry[],
+  { files, shared }: Reading,
+): Promise<readonly (Buffer | Error)[]> {
+  if (shared === undefined) return files.read(small);
+  const contents = await shared.once(small.map(factsOf).join("\0"), () => files.read(small));
+  // Copies: each transfer writes its own numbers in front of them.
+  return contents.map((content) => (content instanceof Error ? content : Buffer.from(content)));
 }

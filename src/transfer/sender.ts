@@ -113,9 +113,9 @@ export class SenderSession {
     const { resumption, transfer } = outgoing;
     await resumption.begin();
     const pool = new FramePool(FRAMES);
-    const { files, paths, signal } = transfer;
+    const { files, paths, shared, signal } = transfer;
     const wanted = (entry: SourceEntry) => !resumption.isWhole(entry);
-    for await (const prepared of readAhead(walk(paths, files, signal), { files, pool, wanted })) {
+    for await (const prepared of readAhead(walk(paths, files, signal), { files, pool, shared, wanted })) {
       outgoing.stopped.throwIfAborted();
       await this.#sendEntry(outgoing, outgoing.begin(prepared.entry), prepared);
     }

@@ -60,7 +60,7 @@ describe("the content of a file", () => {
   ])("is %s, in full blocks but the last", async (_, size, lengths) => {
     const { file, bytes, entry } = await listed(size);
     const pool = new FramePool(FRAMES);
-    const blocks = await readAll(await prepare(entry, pool));
+    const blocks = await readAll(await prepare(entry, { pool }));
     expect(blocks.map(({ length }) => length)).toEqual(lengths);
     expect(Buffer.concat(blocks).equals(bytes)).toBe(true);
     await allFree(pool);
@@ -69,7 +69,7 @@ describe("the content of a file", () => {
 
   it("of a large file is not opened before it is read", async () => {
     const { file, entry } = await listed(MiB);
-    await prepare(entry, new FramePool(FRAMES));
+    await prepare(entry, { pool: new FramePool(FRAMES) });
     expect(isOpen(file)).toBe(false);
   });
 });
@@ -147,7 +147,7 @@ describe.each([
     const { file, entry } = await listed(size);
     await change(file);
     const pool = new FramePool(FRAMES);
-    const reading = prepare(entry, pool)
+    const reading = prepare(entry, { pool })
       .then(readAll)
       .then((blocks) => blocks.length);
     await expect(reading).rejects.toMatchObject({ code: "E_SOURCE_CHANGED", details: { path: file } });
@@ -158,7 +158,7 @@ describe.each([
   it("that was removed after it was listed is missing", async () => {
     const { file, entry } = await listed(size);
     await rm(file);
-    await expect(prepare(entry, new FramePool(FRAMES)).then(readAll)).rejects.toMatchObject({
+    await expect(prepare(entry, { pool: new FramePool(FRAMES) }).then(readAll)).rejects.toMatchObject({
       code: "E_SOURCE_MISSING",
       details: { path: file },
     });
@@ -169,7 +169,7 @@ describe("a file that is being read", () => {
   it.each(CHANGES)("and %s meanwhile is an error, not a mixture", async (_, change) => {
     const { file, entry } = await listed(8 * MiB);
     const pool = new FramePool(FRAMES);
-    const blocks = (await prepare(entry, pool)).blocks();
+    const blocks = (await prepare(entry, { pool })).blocks();
     const first = await blocks.next();
     first.value?.release();
     await change(file);
@@ -184,7 +184,7 @@ describe("a file that is being read", () => {
   it("and removed meanwhile is still the one that was listed", async () => {
     const { file, bytes, entry } = await listed(8 * MiB);
     const content: Buffer[] = [];
-    for await (const { frame, release } of (await prepare(entry, new FramePool(FRAMES))).blocks()) {
+    for await (const { frame, release } of (await prepare(entry, { pool: new FramePool(FRAMES) })).blocks()) {
       await rm(file, { force: true });
       content.push(Buffer.from(frame.subarray(BLOCK_PREFIX)));
       release();
@@ -195,7 +195,7 @@ describe("a file that is being read", () => {
   it("gives back what was read ahead, and the descriptor, when its consumer stops early", async () => {
     const { file, entry } = await listed(8 * MiB);
     const pool = new FramePool(FRAMES);
-    for await (const { release } of (await prepare(entry, pool)).blocks()) {
+    for await (const { release } of (await prepare(entry, { pool })).blocks()) {
       expect(isOpen(file)).toBe(true);
       release();
       break;
@@ -207,7 +207,7 @@ describe("a file that is being read", () => {
   it("waits when all frames are taken, and goes on with the first that comes back", async () => {
     const { bytes, entry } = await listed(8 * MiB);
     const pool = new FramePool(FRAMES);
-    const blocks = (await prepare(entry, pool)).blocks();
+    const blocks = (await prepare(entry, { pool })).blocks();
     const held: (() => void)[] = [];
     const content: Buffer[] = [];
     const take = async (next: ReturnType<typeof blocks.next>) => {

@@ -24,7 +24,15 @@ export class ManualClock implements Clock {
 
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    await new Promise<void>((resolve) => this.after(ms, resolve));
+    let cancel: Cancel = () => {};
+    let stop = () => {};
+    await new Promise<void>((resolve) => {
+      stop = resolve;
+      cancel = this.after(ms, resolve);
+      signal?.addEventListener("abort", stop, { once: true });
+    });
+    cancel();
+    signal?.removeEventListener("abort", stop);
     signal?.throwIfAborted();
   }
 

@@ -64,8 +64,12 @@ export function parsePath(text: string): string {
 // `lanxfer-` and at least 93 characters of base32, perhaps in groups; no file is called so.
 const INVITE = /lanxfer(?:[\s-]*[a-z2-7]){60}/i;
 
+// Where an invite may be meant, also a part of one that has all of its secret.
+const BEGINNING_OF_INVITE = /^\s*lanxfer[\s-]*[a-z2-7]{26}[a-z2-7\s-]*$/i;
+
 /** `-`, or the path of a file. */
 export function parseInviteSource(text: string): string {
+  if (BEGINNING_OF_INVITE.test(text)) return refuseSecret();
   return text === "" ? usage("--invite needs a file, or - for standard input") : text;
 }
 
@@ -77,8 +81,11 @@ export function parseNewFile(text: string): string {
 
 /** Refuses an invite among the arguments, which any user can see while a program runs, without repeating it. */
 export function refuseInvite(argv: readonly string[]): void {
-  if (!argv.some((arg) => INVITE.test(arg))) return;
-  usage(
+  if (argv.some((arg) => INVITE.test(arg))) refuseSecret();
+}
+
+function refuseSecret(): never {
+  return usage(
     'an invite is a secret, but arguments can be seen by all: make a new one, and use "lanxferctl pair --invite -"',
   );
 }

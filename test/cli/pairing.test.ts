@@ -92,6 +92,7 @@ describe("An invite of another device", () => {
     ["pair", `--invite=${INVITE}`],
     ["pair", "--invite", INVITE.toUpperCase().replace(/(.{8})/g, "$1 ")],
     [INVITE],
+    ["pair", "--invite", INVITE.slice(0, 34)],
   ])("is refused among the arguments and not repeated (%#)", async (...args) => {
     const { place, taken } = await redeeming();
     const { code, stdout, stderr } = await place.ctl(args);

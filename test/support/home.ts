@@ -62,15 +62,25 @@ export class Home implements AsyncDisposable {
   }
 
   ctl(...args: string[]): Promise<Finished> {
-    return run([process.execPath, LANXFERCTL, ...args], { env: this.env(), cwd: this.directory });
+    return this.startCtl(args).finished;
+  }
+
+  /** Begins what may take its time. */
+  startCtl(args: readonly string[], stdin = ""): Running {
+    const running = start([process.execPath, LANXFERCTL, ...args], { env: this.env(), cwd: this.directory, stdin });
+    this.#running.push(running);
+    return running;
+  }
+
+  /** Where its daemon listens. */
+  async port(): Promise<number> {
+    return JSON.parse((await this.ctl("status", "--json")).stdout.split("\n")[0] ?? "").port;
   }
 
   /** Pairs with the daemon in another home, by an invite that says where that one is. */
   async pairWith(other: Home): Promise<{ readonly invite: string; readonly paired: Finished }> {
-    const { port } = JSON.parse((await other.ctl("status", "--json")).stdout.split("\n")[0] ?? "");
-    const invite = (await other.ctl("invite", "--address", `127.0.0.1:${port}`)).stdout.trim();
-    const command = [process.execPath, LANXFERCTL, "pair", "--invite", "-"];
-    return { invite, paired: await run(command, { env: this.env(), stdin: invite }) };
+    const invite = (await other.ctl("invite", "--address", `127.0.0.1:${await other.port()}`)).stdout.trim();
+    return { invite, paired: await this.startCtl(["pair", "--invite", "-"], invite).finished };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

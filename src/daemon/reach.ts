@@ -72,8 +72,8 @@ export class Reach {
   /** A paired device said on which port it listens: the place to look for it when multicast fails. */
   met(link: Link, hello: Pick<MessageOf<"hello">, "port">): void {
     const { contacts, discovery, log } = this.#deps;
-    const place = { host: plainAddress(link.remoteAddress), port: hello.port };
-    if (isIP(place.host.split("%")[0] ?? "") === 0) return;
+    const place = { host: link.remoteAddress, port: hello.port };
+    if (isIP(place.host) === 0) return;
     if (contacts.isKnown(link.peer, place)) return;
     discovery.unhint(link.peer);
     discovery.hint(link.peer, endpointOf(place, "known"), link.peer);
@@ -99,9 +99,4 @@ export class Reach {
 
 function endpointOf(place: Place, source: "static" | "known"): Endpoint {
   return { address: place.host, port: place.port, interface: null, source };
-}
-
-/** A dual-stack socket shows IPv4 as `::ffff:192.0.2.1`. */
-function plainAddress(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/, "");
 }

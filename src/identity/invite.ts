@@ -11,7 +11,7 @@
 
 import { createSecretKey, type KeyObject } from "node:crypto";
 import { crc32 } from "node:zlib";
-import type { HostPort } from "../core/address.ts";
+import { formatHostPort, type HostPort } from "../core/address.ts";
 import { LanxferError } from "../core/errors.ts";
 import { base32Decode, base32Encode, type DeviceId, deviceIdBytes, deviceIdFromHash } from "../core/ids.ts";
 
@@ -87,8 +87,8 @@ function decode(text: string): Invite | undefined {
   };
 }
 
-function formatAddress({ host, port }: HostPort): string {
-  const text = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+function formatAddress(address: HostPort): string {
+  const text = formatHostPort(address);
   if (text.length > MAX_ADDRESS_BYTES || parseAddress(text) === undefined) {
     throw new LanxferError("E_USAGE", { text: `an invite cannot carry the address "${text}"` });
   }

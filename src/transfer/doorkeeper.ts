@@ -3,8 +3,12 @@
  * proved no key yet, and so many failures in a row. An honest handshake takes
  * milliseconds and succeeds, so whoever crowds loses its own places, and whoever
  * fails all the time its own turns, never those of others.
+ *
+ * Addresses of one IPv6 subnet count as one, since its hosts take new ones as
+ * they like; one from which somebody known has come counts for itself.
  */
 
+import { subnetOf, unmapped } from "../core/address.ts";
 import type { Clock } from "../core/clock.ts";
 
 /** Unproven connections in all, and of one address. */
@@ -17,7 +21,7 @@ const MAX_OF_SOURCE = 64;
  */
 const BURST = 60;
 const RATE = 10;
-/** Addresses whose rate is remembered; the one that was quiet longest is forgotten first. */
+/** Sources whose rate is remembered; the one that was quiet longest is forgotten first. */
 const MAX_SOURCES = 1_024;
 
 interface Source<T> {
@@ -31,9 +35,10 @@ interface Source<T> {
 
 export class Doorkeeper<T> {
   readonly #clock: Clock;
-  /** The one that was heard of last is the last. */
+  /** By address where somebody known came from it, else by subnet. The one that was heard of last is the last. */
   readonly #sources = new Map<string, Source<T>>();
-  #unproven = 0;
+  /** Where those stand that have proved nothing yet. */
+  readonly #at = new Map<T, Source<T>>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -44,20 +49,21 @@ export class Doorkeeper<T> {
     const source = this.#source(address);
     if (source.tokens < 1 && !source.known) return who;
     source.unproven.add(who);
-    this.#unproven++;
+    this.#at.set(who, source);
     if (source.unproven.size > MAX_OF_SOURCE) return this.#evict(source);
-    if (this.#unproven > MAX_UNPROVEN) return this.#evict(this.#largest());
+    if (this.#at.size > MAX_UNPROVEN) return this.#evict(this.#largest());
     return undefined;
   }
 
   /** `who` has proved its key, or is gone. Does nothing for one that had to go. */
-  leave(address: string, who: T): void {
-    if (this.#sources.get(address)?.unproven.delete(who)) this.#unproven--;
+  leave(who: T): void {
+    this.#at.get(who)?.unproven.delete(who);
+    this.#at.delete(who);
   }
 
   /** Somebody known has come from there. */
   welcome(address: string): void {
-    this.#source(address).known = true;
+    this.#sourceAt(unmapped(address)).known = true;
   }
 
   /** A handshake from there came to nothing, or was a stranger's. */
@@ -67,15 +73,20 @@ export class Doorkeeper<T> {
   }
 
   #source(address: string): Source<T> {
+    const plain = unmapped(address);
+    return this.#sourceAt(this.#sources.get(plain)?.known ? plain : subnetOf(address));
+  }
+
+  #sourceAt(key: string): Source<T> {
     const now = this.#clock.monotonic();
-    const found = this.#sources.get(address) ?? { unproven: new Set<T>(), tokens: BURST, at: now, known: false };
+    const found = this.#sources.get(key) ?? { unproven: new Set<T>(), tokens: BURST, at: now, known: false };
     found.tokens = Math.min(BURST, found.tokens + ((now - found.at) * RATE) / 1_000);
     found.at = now;
-    this.#sources.delete(address);
-    this.#sources.set(address, found);
-    for (const [key, { unproven }] of this.#sources) {
+    this.#sources.delete(key);
+    this.#sources.set(key, found);
+    for (const [other, { unproven }] of this.#sources) {
       if (this.#sources.size <= MAX_SOURCES) break;
-      if (unproven.size === 0) this.#sources.delete(key);
+      if (unproven.size === 0) this.#sources.delete(other);
     }
     return found;
   }
@@ -87,7 +98,7 @@ export class Doorkeeper<T> {
 
   #evict(source: Source<T>): T | undefined {
     const [oldest] = source.unproven;
-    if (oldest !== undefined && source.unproven.delete(oldest)) this.#unproven--;
+    if (oldest !== undefined) this.leave(oldest);
     return oldest;
   }
 }

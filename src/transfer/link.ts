@@ -5,6 +5,7 @@
  */
 
 import type { TLSSocket } from "node:tls";
+import { unmapped, withoutZone } from "../core/address.ts";
 import type { Cancel, Clock } from "../core/clock.ts";
 import { LanxferError, toLanxferError, toWire } from "../core/errors.ts";
 import type { DeviceId } from "../core/ids.ts";
@@ -70,11 +71,12 @@ export class Link {
     this.#socket = socket;
     this.peer = proven.peer;
     this.alpn = proven.alpn;
-    this.remoteAddress = socket.remoteAddress ?? "unknown";
+    this.remoteAddress = unmapped(socket.remoteAddress ?? "unknown");
     this.#clock = options.clock;
     const { ownAddresses } = options;
     const local = socket.localAddress;
-    this.#isAtHome = () => ownAddresses === undefined || local === undefined || ownAddresses().has(bareAddress(local));
+    this.#isAtHome = () =>
+      ownAddresses === undefined || local === undefined || ownAddresses().has(unmapped(withoutZone(local)));
     const pairing = proven.alpn === ALPN_PAIR;
     this.#maxControl = pairing ? MAX_PAIR_CONTROL : MAX_CONTROL;
     this.#decoder = new FrameDecoder({
@@ -269,11 +271,6 @@ export class Link {
     this.#wakeWriters = [];
     for (const wake of writers) wake();
   }
-}
-
-/** Without the zone, and as IPv4 where a dual-stack socket shows `::ffff:192.0.2.1`. */
-function bareAddress(address: string): string {
-  return address.replace(/%.*$/, "").replace(/^::ffff:(?=\d+\.)/, "");
 }
 
 function weight(frame: Frame): number {

@@ -51,7 +51,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     const address = socket.remoteAddress ?? "unknown";
     open.set(key, socket);
     socket.once("close", () => {
-      doorkeeper.leave(address, key);
+      doorkeeper.leave(key);
       if (open.get(key) === socket) open.delete(key);
     });
     const outcast = doorkeeper.enter(address, key);
@@ -61,7 +61,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   });
   server.on("secureConnection", (socket: TLSSocket) => {
     const address = socket.remoteAddress ?? "unknown";
-    doorkeeper.leave(address, endsOf(socket));
+    doorkeeper.leave(endsOf(socket));
     socket.on("error", () => {}); // until a Link takes over; a reset before that concerns nobody
     try {
       const link = new Link(socket, prove(socket, PROTOCOLS), options);

@@ -1,6 +1,7 @@
 /** Peers, devices and transfers in words. Every text is safe to print. */
 
 import type { OfferView, PeerView, TransferView } from "../../control/schema.ts";
+import { formatHostPort } from "../../core/address.ts";
 import { formatSize, safe } from "../../core/text.ts";
 
 /** Longest path shown: all of it. */
@@ -32,8 +33,7 @@ export function trust(peer: PeerView): string {
 /** `192.0.2.7:25726`, `[fe80::1%eth0]:25726`. */
 export function address(endpoint: PeerView["endpoints"][number] | undefined): string {
   if (endpoint === undefined) return "-";
-  const host = safe(endpoint.address);
-  return host.includes(":") ? `[${host}]:${endpoint.port}` : `${host}:${endpoint.port}`;
+  return safe(formatHostPort({ host: endpoint.address, port: endpoint.port }));
 }
 
 /** A path in full, as the shortened form of a name would be no path. */

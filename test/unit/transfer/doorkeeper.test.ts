@@ -9,9 +9,9 @@ describe("the doorkeeper", () => {
     const keeper = new Doorkeeper<number>(new ManualClock());
     for (const n of numbers(64)) expect(keeper.enter("a", n)).toBeUndefined();
     expect([64, 65].map((n) => keeper.enter("a", n))).toEqual([0, 1]);
-    keeper.leave("a", 0); // is out already: makes no room
+    keeper.leave(0); // is out already: makes no room
     expect(keeper.enter("a", 66)).toBe(2);
-    keeper.leave("a", 66);
+    keeper.leave(66);
     expect(keeper.enter("a", 67)).toBeUndefined();
   });
 
@@ -23,8 +23,8 @@ describe("the doorkeeper", () => {
     for (const n of numbers(3)) expect(keeper.enter("c", `c${n}`)).toBeUndefined();
     expect(keeper.enter("c", "c3")).toBe("b0");
     expect(keeper.enter("honest", "honest 2")).toBe("b1");
-    keeper.leave("honest", "honest");
-    keeper.leave("honest", "honest 2");
+    keeper.leave("honest");
+    keeper.leave("honest 2");
     for (const n of numbers(500)) expect(keeper.enter(`spoofed ${n}`, `x${n}`) ?? "").not.toMatch(/^honest/);
   });
 
@@ -33,7 +33,7 @@ describe("the doorkeeper", () => {
     const keeper = new Doorkeeper<number>(clock);
     const comes = (address: string, n: number) => {
       const outcast = keeper.enter(address, n);
-      keeper.leave(address, n);
+      keeper.leave(n);
       return outcast === undefined;
     };
     for (const n of numbers(60)) {
@@ -57,6 +57,35 @@ describe("the doorkeeper", () => {
     keeper.welcome("shared");
     for (let n = 0; n < 1_000; n++) keeper.failed("shared");
     expect(keeper.enter("shared", 1)).toBeUndefined();
+  });
+
+  it("counts the addresses of an IPv6 subnet as one, since a host has as many as it likes", () => {
+    const keeper = new Doorkeeper<number>(new ManualClock());
+    for (const n of numbers(64)) expect(keeper.enter(`2001:db8::${n.toString(16)}`, n)).toBeUndefined();
+    expect(keeper.enter("2001:db8::ffff:1", 64)).toBe(0);
+    expect(keeper.enter("2001:db8:0:1::1", 65)).toBeUndefined();
+    expect(keeper.enter("fe80::1%eth0", 66)).toBeUndefined();
+  });
+
+  it("counts IPv4 as IPv4 on a socket of both families", () => {
+    const keeper = new Doorkeeper<number>(new ManualClock());
+    for (const n of numbers(60)) keeper.failed(n % 2 ? "::ffff:192.0.2.66" : "192.0.2.66");
+    expect(keeper.enter("192.0.2.66", 1)).toBe(1);
+    expect(keeper.enter("::ffff:192.0.2.66", 2)).toBe(2);
+    expect(keeper.enter("::ffff:192.0.2.7", 3)).toBeUndefined();
+  });
+
+  it("lets a known address of an IPv6 subnet in, whatever its neighbours do", () => {
+    const keeper = new Doorkeeper<string>(new ManualClock());
+    const friend = "fe80::7%eth0";
+    expect(keeper.enter(friend, "friend")).toBeUndefined();
+    keeper.leave("friend");
+    keeper.welcome(friend);
+    for (const n of numbers(1_000)) keeper.failed(`fe80::bad:${n.toString(16)}%eth0`);
+    expect(keeper.enter("fe80::bad:1%eth0", "mallory")).toBe("mallory");
+    expect(keeper.enter("fe80::8%eth0", "neighbour")).toBe("neighbour");
+    expect(keeper.enter(friend, "friend")).toBeUndefined();
+    expect(keeper.enter("fe80::7%wlan0", "elsewhere")).toBeUndefined();
   });
 
   it("forgets addresses that were quiet longest, so that inventing them costs us nothing", async () => {

@@ -28,6 +28,7 @@ import {
   type OfferView,
   type PairingView,
   type PeerView,
+  type PreviewLine,
   pairRequest,
   redeemRequest,
   type SettingView,
@@ -48,6 +49,8 @@ export interface ControlHandlers {
   addPeer(request: z.infer<typeof addPeerRequest>): Promise<void>;
   removePeer(name: string): Promise<void>;
   send(request: z.infer<typeof sendRequest>): Promise<TransferView>;
+  /** What `send` would send. Nobody but this machine is asked. */
+  preview(request: z.infer<typeof sendRequest>, gone: AbortSignal): Promise<AsyncGenerator<PreviewLine>>;
   /** Running ones, and with `all` also the last ones that ended. */
   transfers(all: boolean): TransferView[];
   /** By id or unambiguous prefix. */
@@ -102,6 +105,10 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
     })
 
     .post("/v1/transfers", body(sendRequest), async (c) => c.json(await handlers.send(c.req.valid("json"))))
+    .post("/v1/previews", body(sendRequest), async (c) => {
+      const gone = new AbortController();
+      return ndjson(await handlers.preview(c.req.valid("json"), gone.signal), gone);
+    })
     .get("/v1/transfers", query(transfersQuery), (c) =>
       c.json({ transfers: handlers.transfers(c.req.valid("query").all === "true") }),
     )

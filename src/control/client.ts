@@ -8,7 +8,7 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import type { ExtractSchema } from "hono/types";
 import { ERRORS, type ErrorCode, LanxferError, systemCode } from "../core/errors.ts";
 import type { ControlApi } from "./api.ts";
-import type { ControlEvent, PairingView } from "./schema.ts";
+import type { ControlEvent, PairingView, PreviewLine } from "./schema.ts";
 
 type Routes = ExtractSchema<ControlApi>;
 type Method = "get" | "post" | "put" | "patch" | "delete";
@@ -69,6 +69,11 @@ export class ControlClient {
    */
   pair(request: Input<"/v1/pairing-window", "post">["json"], signal: AbortSignal): AsyncGenerator<PairingView> {
     return this.#stream<PairingView>("post", "/v1/pairing-window", { json: request }, signal);
+  }
+
+  /** What a `send` would send; the last line is `total` or `failed`. Throws what the daemon reports when it does not begin. */
+  preview(request: Input<"/v1/previews", "post">["json"], signal: AbortSignal): AsyncGenerator<PreviewLine> {
+    return this.#stream<PreviewLine>("post", "/v1/previews", { json: request }, signal);
   }
 
   async *#stream<T>(method: Method, path: string, input: CallInput, signal: AbortSignal): AsyncGenerator<T> {

@@ -9,6 +9,7 @@
 
 import { z } from "zod";
 import { ERRORS, type ErrorCode } from "../core/errors.ts";
+import { isNote, MAX_NOTE } from "../core/text.ts";
 
 /** Version of this API. A client of another version is told to restart the daemon. */
 export const API_VERSION = 1;
@@ -106,6 +107,10 @@ export const transferView = z.object({
   /** Sources that were not sent: symbolic links, sockets and the like. At most 100 are listed. */
   skipped: z.array(z.object({ path: z.string(), reason: z.string() })),
   skippedCount: z.number().int(),
+  /** Files and folders that the patterns of the request left out; what such a folder has in it is not counted. */
+  excluded: z.number().int(),
+  /** What the sender's user said about it. */
+  note: z.string().nullable(),
   startedAt: z.string(),
   endedAt: z.string().nullable(),
   error: errorView.nullable(),
@@ -121,6 +126,8 @@ export const offerView = z.object({
   items: z.array(z.object({ name: z.string(), type: z.enum(["file", "folder"]) })),
   entries: z.number().int(),
   bytes: z.number().int(),
+  /** What the sender's user said about it. */
+  note: z.string().nullable(),
   since: z.string(),
 });
 export type OfferView = z.infer<typeof offerView>;
@@ -138,8 +145,35 @@ export const historyView = z.object({
   bytes: z.number().int(),
   ms: z.number().int(),
   error: errorView.nullable(),
+  /** Missing in the lines of older versions. */
+  note: z.string().nullable().default(null),
 });
 export type HistoryView = z.infer<typeof historyView>;
+
+/** One line of what a `send` would send, the last of which is `total` or `failed`. */
+export const previewLine = z.discriminatedUnion("is", [
+  z.object({
+    is: z.literal("file"),
+    /** As it would be sent, from the name of the top-level item down. */
+    path: z.string(),
+    bytes: z.number().int(),
+  }),
+  z.object({ is: z.literal("folder"), path: z.string() }),
+  /** Would not be sent. `path` is that on this machine. */
+  z.object({ is: z.literal("skipped"), path: z.string(), reason: z.string() }),
+  z.object({ is: z.literal("excluded"), path: z.string(), type: z.enum(["file", "folder"]) }),
+  z.object({
+    is: z.literal("total"),
+    peer: z.object({ id: z.string(), name: z.string() }),
+    files: z.number().int(),
+    folders: z.number().int(),
+    bytes: z.number().int(),
+    skipped: z.number().int(),
+    excluded: z.number().int(),
+  }),
+  z.object({ is: z.literal("failed"), error: errorView }),
+]);
+export type PreviewLine = z.infer<typeof previewLine>;
 
 /** Something that arrived and is still in the inbox. */
 export const inboxView = z.object({
@@ -248,6 +282,14 @@ export type SettingView = z.infer<typeof settingView>;
 
 /** Slower than this, the other end would take us for dead between two pieces (bytes a second). */
 const LEAST_RATE = 1_000;
+/** A line of a .gitignore; those that mean nothing there are mistakes here. */
+const pattern = z
+  .string()
+  .max(1024)
+  .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), "a pattern is printable text")
+  .refine((text) => !/^!?\s*$/.test(text), "an empty pattern matches nothing")
+  .refine((text) => !text.startsWith("#"), "a pattern that begins with # is a comment, write \\#")
+  .refine((text) => !/(?<!\\)(?:\\\\)*\\$/.test(text), "a pattern cannot end with a single backslash");
 
 export const sendRequest = z.object({
   /** Name, petname, id or id prefix of the receiver. */
@@ -256,6 +298,9 @@ export const sendRequest = z.object({
   paths: z.array(z.string().min(1).max(4096).startsWith("/", "must be absolute")).min(1).max(10_000),
   /** Most bytes a second. */
   rate: z.number().int().min(LEAST_RATE).max(Number.MAX_SAFE_INTEGER).optional(),
+  /** What of it is left out. */
+  exclude: z.array(pattern).max(256).optional(),
+  note: z.string().refine(isNote, `a note is one line of printable text, at most ${MAX_NOTE} bytes`).optional(),
 });
 export type SendRequest = z.infer<typeof sendRequest>;
 

@@ -158,6 +158,7 @@ export const ERRORS = {
     hint: 'without one, run "lanxferctl invite" on one device and "lanxferctl pair --invite -" on the other',
   },
   E_OUTPUT: { exit: 11, ...local, sentence: "cannot write {path}: {text}" },
+  E_NOTHING: { exit: 11, ...local, sentence: "nothing to send: all of it is excluded" },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -20,6 +20,15 @@ export function safe(text: string, max: number = MAX_SHOWN): string {
   });
 }
 
+/** Longest note that goes with a transfer (bytes of UTF-8): a sentence or two, in every event about it. */
+export const MAX_NOTE = 1_024;
+
+/** Whether `text` may be the note of a transfer: one line of printable text, not too long. */
+export function isNote(text: string): boolean {
+  const printable = text.trim() !== "" && text.isWellFormed() && !/[\p{Cc}\u2028\u2029]/u.test(text);
+  return printable && Buffer.byteLength(text) <= MAX_NOTE;
+}
+
 /** The start of `text`, at most `max` UTF-16 units, never with half of a surrogate pair at its end. */
 export function cut(text: string, max: number): string {
   return text.length <= max ? text : text.slice(0, max).replace(/[\ud800-\udbff]$/, "");

@@ -47,15 +47,14 @@ export function asksFor(argv: readonly string[], option: string): boolean {
 function split(argv: readonly string[], commands: readonly Command[]): RawArgs | undefined {
   const all: Record<string, Option> = Object.assign({}, GLOBAL_OPTIONS, ...commands.map((command) => command.options));
   const options = Object.fromEntries(
-    Object.entries(all).map(([name, { short, parse }]) => {
+    Object.entries(all).map(([name, { short, parse, many = false }]) => {
       const type = parse === undefined ? ("boolean" as const) : ("string" as const);
-      return [name, short === undefined ? { type } : { type, short }];
+      return [name, { type, multiple: many, ...(short !== undefined && { short }) }];
     }),
   );
   try {
     const { values, positionals } = parseArgs({ args: [...argv], options, strict: true, allowPositionals: true });
-    // None is declared `multiple`, which is what arrays would be for.
-    return { positionals, options: { ...values } as RawArgs["options"] };
+    return { positionals, options: { ...values } as RawArgs["options"] }; // a switch is no list
   } catch {
     return undefined;
   }

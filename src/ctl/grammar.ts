@@ -31,6 +31,8 @@ export interface Option {
   readonly short?: string;
   /** The option takes a value, which is parsed so. Throws E_USAGE. Without this it is a switch. */
   readonly parse?: (text: string) => unknown;
+  /** May be given more than once; what it takes is a list. */
+  readonly many?: true;
 }
 
 export interface Description {
@@ -53,7 +55,11 @@ type PositionalArg<P extends Positional> = {
   readonly optional: Parsed<P> | undefined;
   readonly many: readonly Parsed<P>[];
 }[P["arity"]];
-type OptionArg<O extends Option> = O extends { readonly parse: unknown } ? Parsed<O> | undefined : boolean;
+type OptionArg<O extends Option> = O extends { readonly many: true }
+  ? readonly Parsed<O>[]
+  : O extends { readonly parse: unknown }
+    ? Parsed<O> | undefined
+    : boolean;
 
 /** What the command described by `D` takes. */
 export type ArgsOf<D extends Description> = {
@@ -63,7 +69,7 @@ export type ArgsOf<D extends Description> = {
 /** The words of a command line, sorted but not yet understood. */
 export interface RawArgs {
   readonly positionals: readonly string[];
-  readonly options: Readonly<Record<string, string | boolean | undefined>>;
+  readonly options: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 }
 
 export interface Command extends Description {
@@ -93,6 +99,7 @@ function understand(description: Description, raw: RawArgs): Record<string, unkn
   for (const [name, option] of Object.entries(description.options)) {
     const given = raw.options[name];
     if (option.parse === undefined) args[name] = given === true;
+    else if (option.many) args[name] = (Array.isArray(given) ? given : []).map(option.parse);
     else args[name] = typeof given === "string" ? option.parse(given) : undefined;
   }
   return args;

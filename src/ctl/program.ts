@@ -6,7 +6,9 @@ import {
   parseInviteSource,
   parseLimit,
   parseNewFile,
+  parseNote,
   parsePath,
+  parsePattern,
   parsePlace,
   parseRate,
   parseTtl,
@@ -69,6 +71,13 @@ export const COMMANDS: readonly Command[] = [
       ],
       options: {
         bwlimit: { summary: "most bytes a second, such as 500k or 2M", parse: parseRate },
+        exclude: {
+          summary: "leave out what matches, as in a .gitignore; may be given more than once",
+          parse: parsePattern,
+          many: true,
+        },
+        note: { summary: "a line of text for the receiver", parse: parseNote },
+        "dry-run": { summary: "only show what would be sent" },
         json: JSON_OUTPUT,
       },
     },

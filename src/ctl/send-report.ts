@@ -80,7 +80,7 @@ export class SendReport {
     switch (transfer.state) {
       case "done":
         this.#ui.print(summary(this.#progress, this.#ui.clock.monotonic()), ...otherNames(transfer));
-        if (!this.#ui.json) this.#ui.notice(...skipped(transfer));
+        if (!this.#ui.json) this.#ui.notice(...skipped(transfer), ...excluded(transfer));
         return 0;
       case "failed":
       case "cancelled":
@@ -165,6 +165,10 @@ function skipped(transfer: TransferView): string[] {
   if (transfer.skippedCount === 0) return [];
   const lines = transfer.skipped.map((one) => `  ${path(one.path)}: ${safe(one.reason)}`);
   return [`not sent, skipped: ${transfer.skippedCount}`, ...shortened(lines, transfer.skippedCount)];
+}
+
+function excluded({ excluded }: TransferView): string[] {
+  return excluded === 0 ? [] : [`not sent, excluded: ${excluded}`];
 }
 
 function shortened(lines: readonly string[], total: number): string[] {

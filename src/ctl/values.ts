@@ -3,6 +3,7 @@
 import { type HostPort, parseHostPort } from "../core/address.ts";
 import { LanxferError } from "../core/errors.ts";
 import { DEFAULT_PORT } from "../core/places.ts";
+import { isNote, MAX_NOTE } from "../core/text.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -59,6 +60,16 @@ export function parseAddress(text: string): string {
 /** A path to send. `send alice "$UNSET"` must not send the current folder. */
 export function parsePath(text: string): string {
   return text === "" ? usage("an empty path names nothing") : text;
+}
+
+/** A pattern of what is not to be sent; lanxferd knows what may stand in one. */
+export function parsePattern(text: string): string {
+  return text === "" ? usage("an empty pattern excludes nothing") : text;
+}
+
+/** What goes with a transfer for the person at the other end. */
+export function parseNote(text: string): string {
+  return isNote(text) ? text : usage(`a note is one line of printable text, at most ${MAX_NOTE} bytes`);
 }
 
 // `lanxfer-` and at least 93 characters of base32, perhaps in groups; no file is called so.

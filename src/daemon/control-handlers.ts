@@ -13,6 +13,8 @@ import type { Device } from "../identity/trust-file.ts";
 import type { DaemonDeps } from "./deps.ts";
 import { inboxSpace } from "./host/inbox.ts";
 import { SETTINGS, type SettingName } from "./host/settings.ts";
+import type { Recipient } from "./outgoing/delivery.ts";
+import { preview } from "./outgoing/preview.ts";
 import type { Listening, Parts } from "./parts.ts";
 import { deviceView, peerView } from "./views.ts";
 
@@ -50,6 +52,12 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
       await discovery.refresh(); // it may have come this moment
       return resolve(target, trust.list(), discovery.peers());
     }
+  };
+  const recipientOf = async (peer: string): Promise<Recipient> => {
+    const target = await findPeer(peer);
+    const device = trust.get(target.id);
+    if (device === undefined) throw new LanxferError("E_NOT_PAIRED", { peer: target.name });
+    return { id: device.id, name: device.name };
   };
   const setting = (name: SettingName): SettingView => {
     const { description, live } = SETTINGS[name];
@@ -92,12 +100,8 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
     addPeer: ({ name, host: address, port }) => reach.add(name, { host: address, port }),
     removePeer: (name) => reach.remove(name),
 
-    async send(request) {
-      const target = await findPeer(request.peer);
-      const recipient = trust.get(target.id);
-      if (recipient === undefined) throw new LanxferError("E_NOT_PAIRED", { peer: target.name });
-      return outgoing.start({ id: recipient.id, name: recipient.name }, request);
-    },
+    send: async (request) => outgoing.start(await recipientOf(request.peer), request),
+    preview: async (request, gone) => preview(await recipientOf(request.peer), request, parts.files, gone),
     transfers: (all) => transfers.list(all),
     transfer: (id) => transfers.find(id).view,
     cancel(id) {

@@ -66,6 +66,7 @@ export interface Parts extends State {
   readonly outgoing: Outgoing;
   readonly pairing: Pairing;
   readonly memory: BlockPool;
+  readonly files: SmallFiles;
   readonly refusals: Refusals;
   readonly notices: Notices;
 }
@@ -210,6 +211,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     outgoing,
     pairing,
     memory,
+    files,
     refusals,
     notices,
   };

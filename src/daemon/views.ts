@@ -35,7 +35,7 @@ export function deviceView(device: Device): DeviceView {
 
 /** The line that an ended transfer leaves in the history. */
 export function historyView(transfer: TransferView, ms: number): HistoryView {
-  const { id, direction, peer, state, items, entries, bytes, error, endedAt, startedAt } = transfer;
+  const { id, direction, peer, state, items, entries, bytes, error, note, endedAt, startedAt } = transfer;
   const result = state === "done" || state === "cancelled" ? state : "failed";
-  return { v: 1, at: endedAt ?? startedAt, id, direction, peer, result, items, entries, bytes, ms, error };
+  return { v: 1, at: endedAt ?? startedAt, id, direction, peer, result, items, entries, bytes, ms, error, note };
 }

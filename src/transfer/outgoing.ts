@@ -10,13 +10,13 @@ import { Resumption } from "./resumption.ts";
 import type { SentLog } from "./sent-log.ts";
 import type { SharedReader } from "./shared-reads.ts";
 import type { SmallFiles } from "./small-files.ts";
-import type { SourceEntry, SourceTotals } from "./source.ts";
+import type { SourceEntry, Sources, SourceTotals } from "./source.ts";
 import { MAX_LISTED_ITEMS, type Message } from "./wire.ts";
 
-export interface OutgoingTransfer {
+export interface OutgoingTransfer extends Sources {
   readonly id: TransferId;
-  /** Absolute paths. */
-  readonly paths: readonly string[];
+  /** What the user says about it (core/text.ts, isNote). */
+  readonly note: string | null;
   readonly files: SmallFiles;
   /** What a first walk over them found; the second one has to find the same. */
   readonly totals: SourceTotals;

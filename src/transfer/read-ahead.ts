@@ -24,13 +24,13 @@ export async function* readAhead(walk: AsyncIterable<Walked>, reading: Reading):
   for await (const batch of batches) yield* batch;
 }
 
-/** Skipped ones are left out: they were reported when the sources were measured. */
+/** What is skipped or excluded was reported when the sources were measured. */
 async function* gather(walk: AsyncIterable<Walked>, { wanted }: Reading): AsyncGenerator<SourceEntry[], void> {
   let batch: SourceEntry[] = [];
   let files = 0;
   let bytes = 0;
   for await (const walked of walk) {
-    if (walked.kind === "skipped") continue;
+    if (walked.kind !== "entry") continue;
     const { entry } = walked;
     batch.push(entry);
     const small = isSmall(entry);

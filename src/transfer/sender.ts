@@ -74,6 +74,7 @@ export class SenderSession {
         bytes: transfer.totals.bytes,
         count: transfer.totals.items.length,
         items: transfer.totals.items.slice(0, MAX_LISTED_ITEMS).map(({ name, type }) => ({ name, type })),
+        ...(transfer.note !== null && { note: transfer.note }),
       });
       // Whichever half fails first ends the other one: the pump may be waiting for the receiver to read.
       const end = async (error: unknown) => {
@@ -113,9 +114,9 @@ export class SenderSession {
     const { resumption, transfer } = outgoing;
     await resumption.begin();
     const pool = new FramePool(FRAMES);
-    const { files, paths, shared, signal } = transfer;
+    const { files, shared, signal } = transfer;
     const wanted = (entry: SourceEntry) => !resumption.isWhole(entry);
-    for await (const prepared of readAhead(walk(paths, files, signal), { files, pool, shared, wanted })) {
+    for await (const prepared of readAhead(walk(transfer, files, signal), { files, pool, shared, wanted })) {
       outgoing.stopped.throwIfAborted();
       await this.#sendEntry(outgoing, outgoing.begin(prepared.entry), prepared);
     }

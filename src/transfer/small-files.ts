@@ -97,8 +97,22 @@ export class SmallFiles {
     try {
       return await work();
     } finally {
-      if (--this.#users === 0) await Promise.all([this.#reading.end(), this.#writing.end()]);
+      await this.#leave();
     }
+  }
+
+  /** Yields what `values` does. The threads stay from the first to the last of it. */
+  async *throughout<T>(values: AsyncIterable<T>): AsyncGenerator<T, void> {
+    this.#users++;
+    try {
+      yield* values;
+    } finally {
+      await this.#leave();
+    }
+  }
+
+  async #leave(): Promise<void> {
+    if (--this.#users === 0) await Promise.all([this.#reading.end(), this.#writing.end()]);
   }
 
   /** What each of `names` in `folder` is, links not followed; an error where that cannot be told. */

@@ -4,19 +4,31 @@
  * is in it, names sorted, so that two walks over the same tree agree.
  *
  * A path that the user named may be a symbolic link; links, sockets, pipes and
- * devices found inside a folder are skipped and reported. Nothing is opened here.
+ * devices found inside a folder are skipped and reported. What is excluded is
+ * looked at no further: an excluded folder is not entered. Nothing is opened here.
  */
 
 import { constants, type Stats } from "node:fs";
 import { lstat, readdir, realpath } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
+import { assertNever } from "../core/assert.ts";
 import { LanxferError, systemCode } from "../core/errors.ts";
 import { checkName } from "../core/names.ts";
+import { type Excludes, Selection } from "./selection.ts";
 import { isFile, isFolder, type Looked, MANY, type SmallFiles } from "./small-files.ts";
 import { MAX_DEPTH, MAX_PATH_BYTES } from "./wire.ts";
 
+/** What the user wants to send. */
+export interface Sources {
+  /** Absolute. */
+  readonly paths: readonly string[];
+  /** Patterns of what is left out (selection.ts). */
+  readonly exclude: readonly string[];
+}
+
 export type Walked =
   | { readonly kind: "entry"; readonly entry: SourceEntry }
+  | { readonly kind: "excluded"; readonly path: string; readonly type: "file" | "folder" }
   | { readonly kind: "skipped"; readonly path: string; readonly reason: string };
 
 export interface SourceEntry {
@@ -41,30 +53,30 @@ export interface SourceTotals {
   readonly entries: number;
   readonly bytes: number;
   readonly skipped: number;
+  /** What an excluded folder has in it is not counted, because it is not known. */
+  readonly excluded: number;
 }
 
 /** Names looked up at a time inside a folder. */
 const LOOKUPS = 256;
 
 /**
- * Walks `paths` (absolute). Throws E_SOURCE_MISSING, E_SOURCE_UNREADABLE,
+ * Walks over all of it. Throws E_SOURCE_MISSING, E_SOURCE_UNREADABLE,
  * E_SOURCE_TYPE (for a path the user named) and E_NAME (for a name that no
  * receiver may take).
  */
 export async function* walk(
-  paths: readonly string[],
+  { paths, exclude }: Sources,
   files: SmallFiles,
   signal: AbortSignal,
 ): AsyncGenerator<Walked, void> {
-  for (const path of paths) {
-    const { name, source, looked } = await resolveTop(path);
-    yield* new Walk(files, signal).visit([name], source, looked);
-  }
+  const walk = new Walk(new Selection(exclude), files, signal);
+  for (const path of paths) yield* walk.top(await resolveTop(path));
 }
 
-/** Walks once and adds up. `onSkipped` is told of each skipped path. */
+/** Walks once and adds up. `onSkipped` is told of each skipped path. Throws also E_NOTHING. */
 export async function measure(
-  paths: readonly string[],
+  sources: Sources,
   files: SmallFiles,
   signal: AbortSignal,
   onSkipped: (path: string, reason: string) => void,
@@ -73,21 +85,39 @@ export async function measure(
   let entries = 0;
   let bytes = 0;
   let skipped = 0;
-  for await (const walked of walk(paths, files, signal)) {
-    if (walked.kind === "skipped") {
-      skipped++;
-      onSkipped(walked.path, walked.reason);
-      continue;
+  let excluded = 0;
+  for await (const walked of walk(sources, files, signal)) {
+    switch (walked.kind) {
+      case "entry": {
+        const { path, type, size } = walked.entry;
+        if (path.length === 1) items.push({ name: path[0] ?? "", type });
+        entries++;
+        bytes += size;
+        break;
+      }
+      case "skipped":
+        skipped++;
+        onSkipped(walked.path, walked.reason);
+        break;
+      case "excluded":
+        excluded++;
+        break;
+      default:
+        assertNever(walked);
     }
-    const { path, type, size } = walked.entry;
-    if (path.length === 1) items.push({ name: path[0] ?? "", type });
-    entries++;
-    bytes += size;
   }
-  return { items, entries, bytes, skipped };
+  if (items.length === 0) throw new LanxferError("E_NOTHING");
+  return { items, entries, bytes, skipped, excluded };
 }
 
-async function resolveTop(path: string): Promise<{ name: string; source: string; looked: Looked }> {
+/** A path that the user named. */
+interface Top {
+  readonly name: string;
+  readonly source: string;
+  readonly looked: Looked;
+}
+
+async function resolveTop(path: string): Promise<Top> {
   const plain = resolve(path);
   const name = basename(plain);
   if (name === "") throw new LanxferError("E_SOURCE_TYPE", { path });
@@ -103,15 +133,23 @@ async function resolveTop(path: string): Promise<{ name: string; source: string;
 }
 
 class Walk {
+  readonly #selection: Selection;
   readonly #files: SmallFiles;
   readonly #signal: AbortSignal;
 
-  constructor(files: SmallFiles, signal: AbortSignal) {
+  constructor(selection: Selection, files: SmallFiles, signal: AbortSignal) {
+    this.#selection = selection;
     this.#files = files;
     this.#signal = signal;
   }
 
-  async *visit(path: readonly string[], source: string, looked: Looked): AsyncGenerator<Walked, void> {
+  async *top({ name, source, looked }: Top): AsyncGenerator<Walked, void> {
+    const left = excluded(this.#selection.within([]), name, source, looked);
+    if (left === undefined) yield* this.#visit([name], source, looked);
+    else yield left;
+  }
+
+  async *#visit(path: readonly string[], source: string, looked: Looked): AsyncGenerator<Walked, void> {
     this.#signal.throwIfAborted();
     const walked = describe(path, source, looked);
     yield walked;
@@ -121,12 +159,15 @@ class Walk {
       this.#signal.throwIfAborted();
       const batch = names.slice(at, at + LOOKUPS);
       const found = await this.#look(source, batch);
+      const excludes = this.#selection.within(path);
       for (const [i, name] of batch.entries()) {
         const inner = found[i];
         if (inner instanceof Error) throw lookError(inner, source, name);
         if (inner === undefined) continue;
+        const left = excluded(excludes, name, join(source, name), inner);
         // Only for what has something in it: a generator for each of a hundred thousand files costs more than they do.
-        if (isFolder(inner)) yield* this.visit([...path, name], join(source, name), inner);
+        if (left !== undefined) yield left;
+        else if (isFolder(inner)) yield* this.#visit([...path, name], join(source, name), inner);
         else yield describe([...path, name], join(source, name), inner);
       }
     }
@@ -139,11 +180,16 @@ class Walk {
   }
 }
 
+function excluded(excludes: Excludes, name: string, path: string, looked: Looked): Walked | undefined {
+  const folder = isFolder(looked);
+  return excludes(name, folder) ? { kind: "excluded", path, type: folder ? "folder" : "file" } : undefined;
+}
+
 function told({ mode, size, mtimeMs, ino }: Stats): Looked {
   return { mode, size, modified: mtimeMs, inode: ino };
 }
 
-function describe(path: readonly string[], source: string, looked: Looked): Walked {
+function describe(path: readonly string[], source: string, looked: Looked): Exclude<Walked, { kind: "excluded" }> {
   const folder = isFolder(looked);
   if (!folder && !isFile(looked)) return { kind: "skipped", path: source, reason: kindOf(looked) };
   checkPath(path, source);

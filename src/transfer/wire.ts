@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { LanxferError } from "../core/errors.ts";
 import { isTransferId, type TransferId } from "../core/ids.ts";
+import { isNote } from "../core/text.ts";
 
 /** The version gate (PROTOCOL 2.2). */
 export const ALPN_TRANSFER = "lanxfer/1";
@@ -75,6 +76,8 @@ export const offerMessage = z
       .array(z.object({ name: component, type: itemType }))
       .min(1)
       .max(MAX_LISTED_ITEMS),
+    /** What the sender's user says about it. */
+    note: z.string().refine(isNote, "not a note").optional(),
   })
   // A person may be asked about this list: nothing may come that was left out of it.
   .refine(({ items, count }) => items.length === Math.min(count, MAX_LISTED_ITEMS), "not all items are listed")

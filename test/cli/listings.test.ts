@@ -52,7 +52,11 @@ const CASES: readonly Case[] = [
     },
   },
   { golden: "transfers-none", args: ["transfers"], handlers: { transfers: () => [] } },
-  { golden: "offers", args: ["offers"], handlers: { offers: () => [views.offer()] } },
+  {
+    golden: "offers",
+    args: ["offers"],
+    handlers: { offers: () => [views.offer(), views.offer({ id: "pppp", note: "signed at last" })] },
+  },
   { golden: "offers-none", args: ["offers"], handlers: { offers: () => [] } },
   {
     golden: "devices",
@@ -74,7 +78,7 @@ const CASES: readonly Case[] = [
     handlers: {
       history: async (limit) =>
         [
-          views.history(),
+          views.history({ note: "signed at last" }),
           views.history({ direction: "in", result: "failed", error: NO_SPACE() }),
           views.history(),
         ].slice(0, limit),
@@ -170,12 +174,17 @@ const HOSTILE_CASES: readonly Omit<Case, "golden">[] = [
       ],
     },
   },
-  { args: ["offers"], handlers: { offers: () => [views.offer({ id: HOSTILE, from: who, items: [hostileItem] })] } },
+  {
+    args: ["offers"],
+    handlers: { offers: () => [views.offer({ id: HOSTILE, from: who, items: [hostileItem], note: HOSTILE })] },
+  },
   { args: ["devices"], handlers: { devices: () => [views.device({ name: HOSTILE, short: HOSTILE })] } },
   { args: ["inbox"], handlers: { inbox: async () => [views.inbox({ from: who, path: hostileItem.path })] } },
   {
     args: ["history"],
-    handlers: { history: async () => [views.history({ peer: who, items: [hostileItem], error: hostileError })] },
+    handlers: {
+      history: async () => [views.history({ peer: who, items: [hostileItem], error: hostileError, note: HOSTILE })],
+    },
   },
   {
     args: ["status"],

@@ -2,7 +2,7 @@ import { mkdir, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import type { ControlHandlers } from "../../src/control/api.ts";
-import type { TransferView } from "../../src/control/schema.ts";
+import type { PreviewLine, TransferView } from "../../src/control/schema.ts";
 import { LanxferError, toView } from "../../src/core/errors.ts";
 import { differences, untouched } from "../support/tree.ts";
 import type { StagedDaemon } from "./support/daemon.ts";
@@ -68,6 +68,7 @@ describe("lanxferctl send", () => {
             renamed: [{ path: "photos/a:b.txt", as: "a_b.txt" }],
             skipped: [{ path: "photos/link", reason: "symbolic link" }],
             skippedCount: 12,
+            excluded: 3,
           }),
         ),
       ],
@@ -188,6 +189,93 @@ describe("lanxferctl send", () => {
     const other = views.transfer({ id: "uuuuuuuuuuuuuuuu" });
     const { place } = await telling([views.failed(other, toView(new LanxferError("E_INTERNAL"))), views.done(running)]);
     expect(await place.ctl(["send", "alice", "report.pdf"])).toMatchObject({ code: 0 });
+  });
+});
+
+describe("lanxferctl send --dry-run", () => {
+  const args = ["send", "alice", "report.pdf", "photos", "--dry-run"];
+  const lines: readonly PreviewLine[] = [
+    { is: "file", path: "report.pdf", bytes: 3_100_000 },
+    { is: "folder", path: "photos" },
+    { is: "file", path: `photos/${views.HOSTILE}`, bytes: 0 },
+    { is: "skipped", path: `/home/me/photos/${views.HOSTILE}`, reason: "symbolic link" },
+    { is: "excluded", path: "/home/me/photos/a.tmp", type: "file" },
+    { is: "excluded", path: "/home/me/photos/cache", type: "folder" },
+    {
+      is: "total",
+      peer: { id: "h", name: "alice" },
+      files: 2,
+      folders: 1,
+      bytes: 3_100_000,
+      skipped: 1,
+      excluded: 2,
+    },
+  ];
+
+  async function previewing(told: readonly PreviewLine[]): Promise<Place> {
+    const place = await Place.open();
+    await place.daemon({
+      async preview() {
+        return (async function* () {
+          yield* told;
+        })();
+      },
+    });
+    return place;
+  }
+
+  it("lists what would go and what would not, line by line, and begins no transfer", async () => {
+    const place = await previewing(lines);
+    const before = await place.tree();
+    const result = await place.ctl(args);
+    expect(result.stdout).not.toMatch(ACTIVE);
+    await expect(transcript(args, result)).toMatchFileSnapshot("golden/send-dry-run.txt");
+    expect(differences(before, await place.tree(), untouched)).toEqual([]);
+  });
+
+  it("tells programs the same", async () => {
+    const place = await previewing(lines);
+    const { stdout, stderr, code } = await place.ctl([...args, "--json"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).not.toMatch(ACTIVE);
+    expect(objects(stdout)).toEqual([
+      ...lines.map((line) => ({ v: 1, ...line })),
+      { v: 1, event: "done", ok: true, exit: 0 },
+    ]);
+  });
+
+  it("ends with the exit status of what could not be read", async () => {
+    const error = toView(new LanxferError("E_SOURCE_MISSING", { path: "/home/me/report.pdf" }));
+    const place = await previewing([...lines.slice(0, 2), { is: "failed", error }]);
+    const { stderr, code } = await place.ctl(args);
+    expect({ code, stderr }).toEqual({
+      code: 11,
+      stderr: "lanxferctl: error: no such file or folder: /home/me/report.pdf\n",
+    });
+  });
+});
+
+describe("What else lanxferctl send is told", () => {
+  it("is given to the daemon: what to leave out, as often as it is said, and a note", async () => {
+    const { place, asked } = await telling([views.done(running)]);
+    const more = ["--exclude", "*.tmp", "--exclude=/a/b c/", "--note", "signed at last, שלום"];
+    expect(await place.ctl(["send", "alice", "report.pdf", ...more])).toMatchObject({ code: 0 });
+    expect(asked).toMatchObject([{ peer: "alice", exclude: ["*.tmp", "/a/b c/"], note: "signed at last, שלום" }]);
+  });
+
+  it.each([
+    [["--note", ""], "a note is one line of printable text, at most 1024 bytes"],
+    [["--note", "two\nlines"], "a note is one line of printable text, at most 1024 bytes"],
+    [["--note", "é".repeat(513)], "a note is one line of printable text, at most 1024 bytes"],
+    [["--exclude", ""], "an empty pattern excludes nothing"],
+    [["--exclude", "#x"], "bad request: exclude.0: a pattern that begins with # is a comment, write \\#"],
+    [["--exclude", "a", "--exclude", "x\\"], "bad request: exclude.1: a pattern cannot end with a single backslash"],
+  ])("is refused when it cannot be meant: %j", async (more, message) => {
+    const { place, asked } = await telling([]);
+    const result = await place.ctl(["send", "alice", "report.pdf", ...more]);
+    expect(result).toMatchObject({ code: 2, stdout: "" });
+    expect(result.stderr.split("\n")[0]).toBe(`lanxferctl: error: ${message}`);
+    expect(asked).toEqual([]);
   });
 });
 

@@ -7,7 +7,7 @@ import * as views from "./support/views.ts";
 
 const alice = views.peer({ paired: true, petname: "alice" });
 const received = views.transfer({ direction: "in", id: "receivedreceived" });
-const sent = views.transfer({ id: "sentsentsentsent" });
+const sent = views.transfer({ id: "sentsentsentsent", note: "signed at last" });
 
 const STORY: readonly Event[] = [
   { type: "peer", change: "up", peer: alice },
@@ -87,7 +87,7 @@ describe("lanxferctl watch", () => {
     const place = await Place.open();
     const hostile = { id: "h", name: views.HOSTILE };
     const item = { ...views.item(views.HOSTILE), path: views.HOSTILE };
-    const transfer = views.transfer({ direction: "in", peer: hostile, items: [item] });
+    const transfer = views.transfer({ direction: "in", peer: hostile, items: [item], note: views.HOSTILE });
     const daemon = await place.daemon({});
     const watching = place.start(["watch"]);
     await poll(() => daemon.watched).toBe(true);
@@ -99,7 +99,11 @@ describe("lanxferctl watch", () => {
         type: "transfer",
         transfer: views.failed(transfer, { ...toView(new LanxferError("E_LIMIT")), message: views.HOSTILE }),
       },
-      { type: "offer", change: "new", offer: views.offer({ id: views.HOSTILE, from: hostile, items: [item] }) },
+      {
+        type: "offer",
+        change: "new",
+        offer: views.offer({ id: views.HOSTILE, from: hostile, items: [item], note: views.HOSTILE }),
+      },
       { type: "peer", change: "down", peer: views.peer({ name: views.HOSTILE, short: views.HOSTILE }) },
     ] satisfies Event[]) {
       daemon.emit(event);

@@ -19,7 +19,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { ControlClient } from "../../src/control/client.ts";
-import type { OfferView, PeerView, TransferView } from "../../src/control/schema.ts";
+import type { OfferView, PeerView, SendRequest, TransferView } from "../../src/control/schema.ts";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { type DeviceId, parseDeviceId } from "../../src/core/ids.ts";
 import { VERSION } from "../../src/core/version.ts";
@@ -223,15 +223,19 @@ export class TestDaemon {
     return file;
   }
 
-  /** Begins to send; `paths` are absolute. */
-  send(to: TestDaemon | string, paths: readonly string[]): Promise<TransferView> {
+  /** Begins to send; `paths` are absolute, `more` is what else the request says. */
+  send(to: TestDaemon | string, paths: readonly string[], more: Partial<SendRequest> = {}): Promise<TransferView> {
     const peer = typeof to === "string" ? to : to.id;
-    return this.client.call("post", "/v1/transfers", { json: { peer, paths: [...paths] } });
+    return this.client.call("post", "/v1/transfers", { json: { peer, paths: [...paths], ...more } });
   }
 
   /** Sends and resolves to the transfer as it ended, well or not. */
-  async deliver(to: TestDaemon | string, paths: readonly string[]): Promise<TransferView> {
-    return this.ended((await this.send(to, paths)).id);
+  async deliver(
+    to: TestDaemon | string,
+    paths: readonly string[],
+    more: Partial<SendRequest> = {},
+  ): Promise<TransferView> {
+    return this.ended((await this.send(to, paths, more)).id);
   }
 
   /** The transfer with this id when it has ended, on this side. */

@@ -105,8 +105,9 @@ export async function sendTo(receiver: OpenReceiver, paths: readonly string[]): 
     const { session } = await SenderSession.open(link, HELLO, signal);
     const report = (event: SenderEvent) => void events.push(event);
     await files.during(async () => {
-      const totals = await measure(paths, files, signal, () => {});
-      await session.send({ id: newTransferId(), paths, files, totals, signal, report });
+      const sources = { paths, exclude: [] };
+      const totals = await measure(sources, files, signal, () => {});
+      await session.send({ id: newTransferId(), note: null, ...sources, files, totals, signal, report });
     });
     return events;
   } finally {

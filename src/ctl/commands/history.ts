@@ -6,7 +6,7 @@ import type { ExitCode } from "../../core/errors.ts";
 import { formatDuration, formatSize, safe } from "../../core/text.ts";
 import { table } from "../render/table.ts";
 import { formatWhen } from "../render/time.ts";
-import { path, what } from "../render/words.ts";
+import { noted, path, what } from "../render/words.ts";
 import type { Ui } from "../ui.ts";
 
 export async function history(
@@ -31,6 +31,6 @@ function row(line: HistoryView): string[] {
     line.result,
     formatSize(line.bytes),
     formatDuration(line.ms),
-    line.error === null ? what(line.items) : `${what(line.items)}: ${path(line.error.message)}`,
+    what(line.items) + noted(line.note) + (line.error === null ? "" : `: ${path(line.error.message)}`),
   ];
 }

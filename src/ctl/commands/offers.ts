@@ -5,7 +5,7 @@ import type { ExitCode } from "../../core/errors.ts";
 import { formatSize, safe } from "../../core/text.ts";
 import { table } from "../render/table.ts";
 import { formatWhen } from "../render/time.ts";
-import { offered, what } from "../render/words.ts";
+import { noted, offered, what } from "../render/words.ts";
 import type { Ui } from "../ui.ts";
 
 export async function offers(client: ControlClient, _args: object, ui: Ui, signal: AbortSignal): Promise<ExitCode> {
@@ -17,7 +17,7 @@ export async function offers(client: ControlClient, _args: object, ui: Ui, signa
     formatWhen(offer.since),
     String(offer.entries),
     formatSize(offer.bytes),
-    what(offer.items),
+    what(offer.items) + noted(offer.note),
   ]);
   if (rows.length > 0) ui.print(...(await table(["ID", "FROM", "SINCE", "ENTRIES", "SIZE", "WHAT"], rows)));
   else if (!ui.json) ui.notice("no offers");

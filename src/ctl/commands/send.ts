@@ -19,20 +19,28 @@ interface Args {
   readonly path: readonly string[];
   /** Bytes a second. */
   readonly bwlimit: number | undefined;
+  readonly exclude: readonly string[];
+  readonly note: string | undefined;
+  readonly "dry-run": boolean;
   readonly json: boolean;
 }
 
 export async function send(client: ControlClient, args: Args, ui: Ui, signal: AbortSignal): Promise<ExitCode> {
-  const paths = await Promise.all(args.path.map(sourcePath));
+  const request = {
+    peer: args.peer,
+    paths: await Promise.all(args.path.map(sourcePath)),
+    ...(args.exclude.length > 0 && { exclude: [...args.exclude] }),
+    ...(args.note !== undefined && { note: args.note }),
+    ...(args.bwlimit !== undefined && { rate: args.bwlimit }),
+  };
+  if (args["dry-run"]) return (await import("./preview.ts")).preview(client, request, ui, signal);
   const stream = new AbortController();
   const events = eventsOf(client, stream.signal);
   try {
     await events.next(); // the snapshot: from here on nothing is missed
     signal.throwIfAborted();
     // Not ended by the signal: a transfer that we do not hear of could not be cancelled.
-    const first = await client.call("post", "/v1/transfers", {
-      json: { peer: args.peer, paths, ...(args.bwlimit !== undefined && { rate: args.bwlimit }) },
-    });
+    const first = await client.call("post", "/v1/transfers", { json: request });
     const report = await SendReport.begin(first, ui);
     const cancel = () => {
       // That it has ended already, or the daemon is gone, is told by the events.

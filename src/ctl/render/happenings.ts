@@ -3,7 +3,7 @@
 import type { ControlEvent, PeerView, TransferView } from "../../control/schema.ts";
 import { assertNever } from "../../core/assert.ts";
 import { formatSize, safe } from "../../core/text.ts";
-import { address, offered, path, trust, whatAndWho } from "./words.ts";
+import { address, noted, offered, path, trust, whatAndWho } from "./words.ts";
 
 /** Transfers that were seen running: what began before is not told again. */
 export type Seen = ReadonlySet<string>;
@@ -70,16 +70,17 @@ function transferHappening(seen: Seen, transfer: TransferView): { readonly lines
 
 function beginning(transfer: TransferView): string {
   const size = transfer.state === "preparing" ? "" : ` (${formatSize(transfer.bytes)})`; // not known before
-  return `${transfer.direction === "out" ? "sending" : "receiving"} ${whatAndWho(transfer)}${size}`;
+  return `${transfer.direction === "out" ? "sending" : "receiving"} ${whatAndWho(transfer)}${size}${noted(transfer.note)}`;
 }
 
 function ending(transfer: TransferView): string[] | undefined {
   const { state, direction, items } = transfer;
   switch (state) {
     case "done":
-      if (direction === "out") return [`sent ${whatAndWho(transfer)} (${formatSize(transfer.bytes)})`];
+      if (direction === "out")
+        return [`sent ${whatAndWho(transfer)} (${formatSize(transfer.bytes)})${noted(transfer.note)}`];
       return [
-        `received ${whatAndWho(transfer)} (${formatSize(transfer.bytes)})`,
+        `received ${whatAndWho(transfer)} (${formatSize(transfer.bytes)})${noted(transfer.note)}`,
         ...items.flatMap((item) => (item.path === null ? [] : [`  ${path(item.path)}`])),
       ];
     case "failed":

@@ -4,7 +4,7 @@ import type { OfferView, PeerView, TransferView } from "../../control/schema.ts"
 import { formatHostPort } from "../../core/address.ts";
 import { formatSize, safe } from "../../core/text.ts";
 
-/** Longest path shown: all of it. */
+/** Longest path shown, and longest note: all of it. */
 const MAX_PATH = 4_096;
 
 /** `report.pdf`, `report.pdf and 2 more`; `files` as long as the daemon has not looked yet. */
@@ -14,14 +14,19 @@ export function what(items: readonly { readonly name: string }[]): string {
   return rest.length === 0 ? safe(first.name) : `${safe(first.name)} and ${rest.length} more`;
 }
 
+/** What the sender's user says about it, to be put behind something: ` "signed at last"`; nothing when that is nothing. */
+export function noted(note: string | null): string {
+  return note === null ? "" : ` "${safe(note, MAX_PATH)}"`;
+}
+
 /** `report.pdf to alice`, `report.pdf from bob`. */
 export function whatAndWho(transfer: Pick<TransferView, "items" | "direction" | "peer">): string {
   return `${what(transfer.items)} ${transfer.direction === "out" ? "to" : "from"} ${safe(transfer.peer.name)}`;
 }
 
-/** `report.pdf from bob (3.1 GB)`. */
+/** `report.pdf from bob (3.1 GB) "signed at last"`. */
 export function offered(offer: OfferView): string {
-  return `${what(offer.items)} from ${safe(offer.from.name)} (${formatSize(offer.bytes)})`;
+  return `${what(offer.items)} from ${safe(offer.from.name)} (${formatSize(offer.bytes)})${noted(offer.note)}`;
 }
 
 /** `paired`, `paired as bob` when we call it otherwise than it calls itself, `unpaired`. */

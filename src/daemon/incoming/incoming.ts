@@ -236,8 +236,9 @@ export class Incoming {
     };
   }
 
-  #start({ id, items, entries, bytes }: Offer, start: Start, cancel: (reason: LanxferError) => void): TransferRecord {
-    return this.#deps.transfers.start({ id, direction: "in", items, entries, bytes, ...start }, cancel);
+  #start(offer: Offer, start: Start, cancel: (reason: LanxferError) => void): TransferRecord {
+    const { id, items, entries, bytes, note = null } = offer;
+    return this.#deps.transfers.start({ id, direction: "in", items, entries, bytes, note, ...start }, cancel);
   }
 
   async #wait(kept: Kept, record: TransferRecord, moved: number): Promise<void> {
@@ -282,6 +283,7 @@ export class Incoming {
       items: offer.items.map((item) => ({ name: item.name, type: item.type })),
       entries: offer.entries,
       bytes: offer.bytes,
+      note: offer.note ?? null,
       since: new Date(this.#deps.clock.now()).toISOString(),
     };
   }

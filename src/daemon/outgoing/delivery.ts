@@ -15,7 +15,7 @@ import type { SenderEvent } from "../../transfer/outgoing.ts";
 import { SenderSession } from "../../transfer/sender.ts";
 import type { SentLog } from "../../transfer/sent-log.ts";
 import type { SmallFiles } from "../../transfer/small-files.ts";
-import { measure, type SourceTotals } from "../../transfer/source.ts";
+import { measure, type Sources, type SourceTotals } from "../../transfer/source.ts";
 import type { MessageOf } from "../../transfer/wire.ts";
 import { isCancelled, type TransferRecord } from "../record/transfers.ts";
 import type { Job, Outbox } from "./outbox.ts";
@@ -46,11 +46,10 @@ export interface DeliveryDeps {
   readonly ended: (record: TransferRecord) => Promise<void>;
 }
 
-export interface Order {
+export interface Order extends Sources {
   readonly id: TransferId;
   readonly recipient: Recipient;
-  /** Absolute. */
-  readonly paths: readonly string[];
+  readonly note: string | null;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
   /** Most bytes a second; as many as there are when left out. */
@@ -134,7 +133,7 @@ export class Delivery {
 
   async #measure(signal: AbortSignal): Promise<SourceTotals> {
     const onSkipped = (path: string, reason: string) => this.#record.skipped(path, reason);
-    const totals = await measure(this.#order.paths, this.#deps.files, signal, onSkipped);
+    const totals = await measure(this.#order, this.#deps.files, signal, onSkipped);
     this.#record.measured(totals);
     if (!this.#begun) this.#record.patch({ state: "connecting" });
     return totals;
@@ -162,14 +161,14 @@ export class Delivery {
   }
 
   async #send(totals: SourceTotals, signal: AbortSignal): Promise<void> {
-    const { id, paths, recipient } = this.#order;
+    const { recipient, ...order } = this.#order;
     const link = await this.#deps.reach(recipient, signal);
     link.slowTo({ sending: this.#limits });
     const { session, peer } = await SenderSession.open(link, this.#deps.hello(), signal);
     try {
       this.#deps.met(link, peer);
       const report = (event: SenderEvent) => this.#report(event);
-      await session.send({ id, paths, files: this.#deps.files, totals, log: this.#sent, signal, report });
+      await session.send({ ...order, files: this.#deps.files, totals, log: this.#sent, signal, report });
     } finally {
       await session.close();
     }
@@ -261,11 +260,11 @@ export class Delivery {
   }
 
   #job(state: Job["state"]): Job {
-    const { id, recipient, paths, createdAt, rate } = this.#order;
+    const { id, recipient, paths, exclude, note, createdAt, rate } = this.#order;
     const { items, entries, bytes } = this.#record.view;
     const names = items.map(({ name, type }) => ({ name, type }));
-    const what = { paths: [...paths], items: names, entries, bytes, ...(rate !== undefined && { rate }) };
-    return { v: 1, id, recipient: { ...recipient }, createdAt, ...what, state };
+    const asked = { paths: [...paths], exclude: [...exclude], note, ...(rate !== undefined && { rate }) };
+    return { v: 1, id, recipient: { ...recipient }, createdAt, ...asked, items: names, entries, bytes, state };
   }
 
   #named(thrown: unknown): LanxferError {

@@ -43,6 +43,9 @@ const jobSchema = z.object({
   recipient: z.object({ id: z.custom<DeviceId>(isDeviceId, "not a device id"), name: z.string() }),
   /** Absolute. */
   paths: z.array(z.string().startsWith("/")).min(1),
+  /** Missing in the jobs of older versions, as is the note. */
+  exclude: z.array(z.string()).default([]),
+  note: z.string().nullable().default(null),
   createdAt: time,
   /** Most bytes a second. */
   rate: size.min(1).optional(),

@@ -5,6 +5,7 @@ import { LanxferError } from "../../core/errors.ts";
 import { type DeviceId, transferIdFrom } from "../../core/ids.ts";
 import type { TransferRecord, TransferStart, Transfers } from "../record/transfers.ts";
 import { Delivery, type DeliveryDeps, type Order, type Recipient } from "./delivery.ts";
+import type { Job } from "./outbox.ts";
 
 export interface OutgoingDeps extends DeliveryDeps {
   readonly transfers: Transfers;
@@ -24,7 +25,8 @@ export class Outgoing {
   /** Begins at once and returns what there is to watch. */
   start(recipient: Recipient, request: SendRequest): TransferView {
     const id = transferIdFrom(this.#deps.random(10));
-    const order: Order = { id, recipient, paths: request.paths, rate: request.rate, createdAt: this.#deps.clock.now() };
+    const { paths, exclude = [], note = null, rate } = request;
+    const order: Order = { id, recipient, paths, exclude, note, rate, createdAt: this.#deps.clock.now() };
     return this.#run(order, { items: [], entries: 0, bytes: 0, state: "preparing" }).view;
   }
 
@@ -36,11 +38,11 @@ export class Outgoing {
       const recipient = trusted ?? job.recipient;
       const what = { items: job.items, entries: job.entries, bytes: job.bytes, startedAt: createdAt };
       if (state.is === "failed") {
-        const start = { ...what, id, direction: "out", peer: recipient, state: "failed" } as const;
+        const start = { ...what, id, note: job.note, direction: "out", peer: recipient, state: "failed" } as const;
         this.#deps.transfers.start(start, () => {}).failedBefore(state);
         continue;
       }
-      const order = { id, recipient, paths: job.paths, rate: job.rate, createdAt, begunAt: state.progressAt };
+      const order = { ...orderOf(job, recipient), begunAt: state.progressAt };
       const record = this.#run(order, { ...what, state: "waiting" });
       if (trusted === undefined) record.cancel(new LanxferError("E_NOT_PAIRED", { peer: recipient.name }));
     }
@@ -63,11 +65,8 @@ export class Outgoing {
     if (recipient === undefined) throw new LanxferError("E_NOT_PAIRED", { peer: job.recipient.name });
     const begunAt = clock.now();
     void outbox.put({ ...job, state: { is: "begun", progressAt: begunAt } });
-    const { paths, rate, createdAt, items, entries, bytes } = job;
-    return this.#run(
-      { id: job.id, recipient, paths, rate, createdAt, begunAt },
-      { items, entries, bytes, state: "preparing" },
-    ).view;
+    const { items, entries, bytes } = job;
+    return this.#run({ ...orderOf(job, recipient), begunAt }, { items, entries, bytes, state: "preparing" }).view;
   }
 
   /** Ends every transfer to a device, or to all when none is given. Resolves when they have ended. */
@@ -90,7 +89,7 @@ export class Outgoing {
   #run(order: Order, what: Pick<TransferStart, "items" | "entries" | "bytes" | "state" | "startedAt">): TransferRecord {
     const cancel = new AbortController();
     const record = this.#deps.transfers.start(
-      { ...what, id: order.id, direction: "out", peer: order.recipient },
+      { ...what, id: order.id, note: order.note, direction: "out", peer: order.recipient },
       (reason) => cancel.abort(reason),
     );
     const done = new Delivery(order, record, this.#deps, this.#closing.signal).run(cancel.signal);
@@ -98,4 +97,8 @@ export class Outgoing {
     void done.then(() => this.#running.delete(record));
     return record;
   }
+}
+
+function orderOf({ id, paths, exclude, note, rate, createdAt }: Job, recipient: Recipient): Order {
+  return { id, recipient, paths, exclude, note, rate, createdAt };
 }

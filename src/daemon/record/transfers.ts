@@ -21,6 +21,7 @@ export interface TransferStart {
   readonly entries: number;
   readonly bytes: number;
   readonly state: TransferState;
+  readonly note: string | null;
   /** Of one that an earlier run began: when, in milliseconds since 1970. @default now */
   readonly startedAt?: number;
 }
@@ -113,6 +114,7 @@ export class TransferRecord {
       renamed: [],
       skipped: [],
       skippedCount: 0,
+      excluded: 0,
       startedAt: new Date(startedAt).toISOString(),
       endedAt: null,
       error: null,
@@ -153,13 +155,13 @@ export class TransferRecord {
   }
 
   /** What a sender found when it looked through its sources. */
-  measured(totals: Pick<TransferStart, "items" | "entries" | "bytes">): void {
+  measured(totals: Pick<TransferStart, "items" | "entries" | "bytes"> & { readonly excluded: number }): void {
     this.#items.splice(
       0,
       this.#items.length,
       ...totals.items.map(({ name, type }) => ({ name, type, as: null, path: null })),
     );
-    this.#set({ entries: totals.entries, bytes: totals.bytes });
+    this.#set({ entries: totals.entries, bytes: totals.bytes, excluded: totals.excluded });
   }
 
   skipped(path: string, reason: string): void {

@@ -47,6 +47,8 @@ export function transfer(change: Partial<TransferView> = {}): TransferView {
     renamed: [],
     skipped: [],
     skippedCount: 0,
+    excluded: 0,
+    note: null,
     startedAt: MIDDAY,
     endedAt: null,
     error: null,
@@ -86,6 +88,7 @@ export function offer(change: Partial<OfferView> = {}): OfferView {
     ],
     entries: 412,
     bytes: 1_500_000_000,
+    note: null,
     since: MIDDAY,
     ...change,
   };
@@ -109,6 +112,7 @@ export function history(change: Partial<HistoryView> = {}): HistoryView {
     bytes,
     ms: 12_000,
     error: null,
+    note: null,
     ...change,
   };
 }

@@ -53,7 +53,7 @@ class Waiting {
     const items = [{ name: "a", type: "file" as const }];
     const facts = { id, entries: 1, bytes: 2 * bytes, items };
     const record = this.#transfers.start(
-      { ...facts, direction: "in", peer: { id: peer, name: "anna" }, state: "waiting" },
+      { ...facts, note: null, direction: "in", peer: { id: peer, name: "anna" }, state: "waiting" },
       () => {},
     );
     const kept = { peer, offer: { t: "offer", count: 1, ...facts }, bytes, since: this.clock.now() } as const;
@@ -135,7 +135,10 @@ describe("transfers that landed", () => {
       { name: "b", type: "folder" as const },
     ];
     const start = { id: transfer(n), direction: "in" as const, peer: { id: peer, name: "anna" }, items };
-    const made = new Transfers(clock, () => {}).start({ ...start, entries: 2, bytes: 5, state: "running" }, () => {});
+    const made = new Transfers(clock, () => {}).start(
+      { ...start, note: null, entries: 2, bytes: 5, state: "running" },
+      () => {},
+    );
     made.published(0, "a (1)", "/inbox/a (1)");
     if (error === undefined) made.published(1, "b", "/inbox/b");
     made.end(error);

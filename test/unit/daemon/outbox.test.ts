@@ -20,6 +20,8 @@ function job(n: number, change: Partial<Job> = {}): Job {
     id: idOf(n),
     recipient: { id: deviceIdFromHash(new Uint8Array(32).fill(n)), name: "alice" },
     paths: ["/home/me/report.pdf"],
+    exclude: [],
+    note: null,
     createdAt: NOW + n,
     items: [{ name: "report.pdf", type: "file" }],
     entries: 1,

@@ -9,7 +9,8 @@ const id = (n: number) => transferIdFrom(new Uint8Array(10).fill(n));
 
 function start(over: Partial<TransferStart> = {}): TransferStart {
   const items = [{ name: "a", type: "file" }] as const;
-  return { id: id(1), direction: "in", peer: device(1), items, entries: 1, bytes: 10, state: "running", ...over };
+  const facts = { items, entries: 1, bytes: 10, note: null };
+  return { id: id(1), direction: "in", peer: device(1), ...facts, state: "running", ...over };
 }
 
 describe("the record of transfers", () => {

@@ -17,7 +17,7 @@ const KiB = 1024;
 const directory = temporaryDirectories();
 
 async function entryOf(file: string): Promise<SourceEntry> {
-  for await (const walked of walk([file], new SmallFiles(), new AbortController().signal)) {
+  for await (const walked of walk({ paths: [file], exclude: [] }, new SmallFiles(), new AbortController().signal)) {
     if (walked.kind === "entry") return walked.entry;
   }
   throw new Error("no entry");

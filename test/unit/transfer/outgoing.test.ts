@@ -24,10 +24,13 @@ function offered() {
     entries: 3,
     bytes: 10,
     skipped: 0,
+    excluded: 0,
   } as const;
   const outgoing = new Outgoing({
     id: transferIdFrom(new Uint8Array(10)),
     paths: ["/s/d", "/s/b"],
+    exclude: [],
+    note: null,
     files: new SmallFiles(),
     totals,
     signal: never(),

@@ -30,7 +30,7 @@ async function folder(count: number): Promise<{ top: string; contents: Map<strin
 
 async function listed(top: string): Promise<Walked[]> {
   const all: Walked[] = [];
-  for await (const walked of walk([top], new SmallFiles(), never)) all.push(walked);
+  for await (const walked of walk({ paths: [top], exclude: [] }, new SmallFiles(), never)) all.push(walked);
   return all;
 }
 

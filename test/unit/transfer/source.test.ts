@@ -14,7 +14,7 @@ const directory = temporaryDirectories();
 
 async function walked(...paths: string[]): Promise<Walked[]> {
   const all: Walked[] = [];
-  for await (const each of walk(paths, files, never)) all.push(each);
+  for await (const each of walk({ paths, exclude: [] }, files, never)) all.push(each);
   return all;
 }
 
@@ -36,6 +36,7 @@ async function failure(work: Promise<unknown>): Promise<LanxferError> {
   throw error;
 }
 
+const nameOf = (each: Walked) => (each.kind === "entry" ? (each.entry.path.at(-1) ?? "") : path.basename(each.path));
 const pipe = (name: string) => execFileSync("mkfifo", [name]);
 
 describe("what is to be sent", () => {
@@ -92,7 +93,12 @@ describe("what is to be sent", () => {
     const dir = await directory();
     await mkdir(path.join(dir, "nothing"));
     await writeFile(path.join(dir, "zero"), "");
-    const totals = await measure([path.join(dir, "nothing"), path.join(dir, "zero")], files, never, () => {});
+    const totals = await measure(
+      { paths: [path.join(dir, "nothing"), path.join(dir, "zero")], exclude: [] },
+      files,
+      never,
+      () => {},
+    );
     expect(totals).toEqual({
       items: [
         { name: "nothing", type: "folder" },
@@ -101,6 +107,7 @@ describe("what is to be sent", () => {
       entries: 2,
       bytes: 0,
       skipped: 0,
+      excluded: 0,
     });
   });
 
@@ -112,8 +119,10 @@ describe("what is to be sent", () => {
     await writeFile(path.join(top, "in", "b"), "4567");
     await symlink("a", path.join(top, "link"));
     const skipped: [string, string][] = [];
-    const totals = await measure([top], files, never, (name, reason) => skipped.push([name, reason]));
-    expect(totals).toEqual({ items: [{ name: "top", type: "folder" }], entries: 4, bytes: 7, skipped: 1 });
+    const totals = await measure({ paths: [top], exclude: [] }, files, never, (name, reason) =>
+      skipped.push([name, reason]),
+    );
+    expect(totals).toEqual({ items: [{ name: "top", type: "folder" }], entries: 4, bytes: 7, skipped: 1, excluded: 0 });
     expect(skipped).toEqual([[path.join(top, "link"), "symbolic link"]]);
   });
 
@@ -122,7 +131,7 @@ describe("what is to be sent", () => {
     await writeFile(path.join(dir, "a"), "");
     const cancel = new AbortController();
     const reason = new LanxferError("E_CANCELLED");
-    const walking = walk([dir], files, cancel.signal);
+    const walking = walk({ paths: [dir], exclude: [] }, files, cancel.signal);
     expect((await walking.next()).value).toMatchObject({ kind: "entry" });
     cancel.abort(reason);
     await expect(walking.next()).rejects.toBe(reason);
@@ -198,7 +207,7 @@ describe("inside a folder", () => {
     const socket = createServer();
     await new Promise<void>((resolve) => socket.listen(path.join(top, "e-socket"), resolve));
     await writeFile(path.join(top, "f-file"), "");
-    expect((await walked(top)).map((each) => (each.kind === "entry" ? each.entry.path.at(-1) : each.reason))).toEqual([
+    expect((await walked(top)).map((each) => (each.kind === "skipped" ? each.reason : nameOf(each)))).toEqual([
       "top",
       "symbolic link",
       "symbolic link",
@@ -274,5 +283,68 @@ describe("inside a folder", () => {
     expect(await order(path.join(dir, folder))).toHaveLength(16);
     await writeFile(path.join(deepest, "g".repeat(193)), "");
     expect((await failure(walked(path.join(dir, folder)))).code).toBe("E_NAME");
+  });
+});
+
+describe("what is excluded", () => {
+  it("is left out and told of, a folder without what is in it", async () => {
+    const dir = await directory();
+    const top = path.join(dir, "top");
+    for (const name of ["a.txt", "a.tmp", "cache/x", "cache/y/z", "sub/cache", "sub/b.tmp", "sub/b.txt"]) {
+      await mkdir(path.dirname(path.join(top, name)), { recursive: true });
+      await writeFile(path.join(top, name), "12345");
+    }
+    await symlink("nowhere", path.join(top, "link.tmp"));
+    const sources = { paths: [top], exclude: ["*.tmp", "cache/"] };
+    const all: Walked[] = [];
+    for await (const each of walk(sources, files, never)) all.push(each);
+    expect(all.flatMap((each) => (each.kind === "entry" ? [each.entry.path.join("/")] : []))).toEqual([
+      "top",
+      "top/a.txt",
+      "top/sub",
+      "top/sub/b.txt",
+      "top/sub/cache",
+    ]);
+    expect(all.filter(({ kind }) => kind === "excluded")).toEqual([
+      { kind: "excluded", path: path.join(top, "a.tmp"), type: "file" },
+      { kind: "excluded", path: path.join(top, "cache"), type: "folder" },
+      { kind: "excluded", path: path.join(top, "link.tmp"), type: "file" },
+      { kind: "excluded", path: path.join(top, "sub", "b.tmp"), type: "file" },
+    ]);
+    const totals = await measure(sources, files, never, () => {});
+    expect(totals).toMatchObject({ entries: 5, bytes: 15, skipped: 0, excluded: 4 });
+  });
+
+  it("is not looked into: what could not be sent does no harm in it", async () => {
+    const dir = await directory();
+    const top = path.join(dir, "top");
+    await mkdir(path.join(top, "closed"), { recursive: true });
+    await writeFile(path.join(top, "closed", "..\\..\\x"), "");
+    await writeFile(path.join(top, "a\\..\\x"), "");
+    await chmod(path.join(top, "closed"), 0);
+    const sources = { paths: [top], exclude: ["closed", "a*"] };
+    const totals = await unprivileged(dir, () => measure(sources, files, never, () => {}));
+    expect(totals).toMatchObject({ entries: 1, excluded: 2 });
+    await chmod(path.join(top, "closed"), 0o700);
+  });
+
+  it("is the same in a folder of many, which another thread looks at", async () => {
+    const dir = await directory();
+    const top = path.join(dir, "top");
+    await mkdir(top);
+    for (let n = 0; n < 600; n++) await writeFile(path.join(top, `${n}.${n % 3 === 0 ? "tmp" : "txt"}`), "");
+    const sources = { paths: [top], exclude: ["*.tmp"] };
+    const totals = await files.during(() => measure(sources, files, never, () => {}));
+    expect(totals).toMatchObject({ entries: 401, excluded: 200 });
+  });
+
+  it("may be what the user named, but not all of it", async () => {
+    const dir = await directory();
+    for (const name of ["a.txt", "a.tmp"]) await writeFile(path.join(dir, name), "");
+    const paths = [path.join(dir, "a.txt"), path.join(dir, "a.tmp")];
+    const some = await measure({ paths, exclude: ["*.tmp"] }, files, never, () => {});
+    expect(some).toMatchObject({ items: [{ name: "a.txt", type: "file" }], excluded: 1 });
+    const none = await failure(measure({ paths, exclude: ["a.*"] }, files, never, () => {}));
+    expect(none.code).toBe("E_NOTHING");
   });
 });

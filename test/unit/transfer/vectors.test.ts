@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { ERRORS } from "../../../src/core/errors.ts";
 import { deviceIdFromHash } from "../../../src/core/ids.ts";
 import { MAX_WIRE_NAME_BYTES } from "../../../src/core/names.ts";
+import { MAX_NOTE } from "../../../src/core/text.ts";
 import { DigestList, digestBlock } from "../../../src/transfer/blocks.ts";
 import * as framing from "../../../src/transfer/frames.ts";
 import { Conversation, type Input, next, type Phase, type Role } from "../../../src/transfer/machine.ts";
@@ -215,6 +216,7 @@ describe("docs/PROTOCOL.md", () => {
       "listed items of an offer": number(wire.MAX_LISTED_ITEMS),
       "items of one `saved`, `have` or `landed`": number(wire.MAX_BATCH),
       "items of all `have` of an offer": "the `entries` of the offer",
+      "`note`": `${number(MAX_NOTE)} bytes`,
       // The next ones are numbers in schemas; frames.json has messages at and above them.
       "name of a device": "63 bytes",
       "`as`": "255 bytes",

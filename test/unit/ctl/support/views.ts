@@ -17,6 +17,8 @@ export function transfer(change: Partial<TransferView> = {}): TransferView {
     renamed: [],
     skipped: [],
     skippedCount: 0,
+    excluded: 0,
+    note: null,
     startedAt: "2026-05-01T12:00:00.000Z",
     endedAt: null,
     error: null,
@@ -54,6 +56,7 @@ export function offer(change: Partial<OfferView> = {}): OfferView {
     items: [{ name: "photos", type: "folder" }],
     entries: 12,
     bytes: 2_000,
+    note: null,
     since: "2026-05-01T12:00:00.000Z",
     ...change,
   };

@@ -118,9 +118,9 @@ export class Link {
     this.#write(frame, taken);
   }
 
-  /** Resolves when there is room to send more. Rejects with the reason when the link is down. */
-  async flushed(): Promise<void> {
-    while (this.#unsent > UNSENT_HIGH && this.#down === undefined) {
+  /** Resolves when no more than `left` bytes wait to leave: there is room for more. Rejects with why the link is down. */
+  async flushed(left = UNSENT_HIGH): Promise<void> {
+    while (this.#unsent > left && this.#down === undefined) {
       await new Promise<void>((resolve) => this.#wakeWriters.push(resolve));
     }
     if (this.#down !== undefined) throw this.#down;

@@ -122,6 +122,7 @@ export class SenderSession {
     }
     outgoing.assertAllSent();
     this.#say({ t: "done" });
+    await this.#link.flushed(0); // under a limit, what was sent may still be here
     outgoing.transfer.report({ type: "finishing" });
   }
 

@@ -158,6 +158,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     interrupted,
     landed,
     inbox,
+    parallel: () => config.get("limits.parallel"),
     trusted: (id) => trust.get(id),
     hello,
     met,

@@ -96,6 +96,11 @@ export class Link {
     socket.on("close", () => this.destroy());
   }
 
+  /** How long nothing has been heard (milliseconds). */
+  get silence(): number {
+    return this.#clock.monotonic() - this.#lastReceived;
+  }
+
   /** Keying material bound to this connection (RFC 8446 section 7.5). */
   exportKey(label: string, context: Uint8Array, length: number): Buffer {
     return this.#socket.exportKeyingMaterial(length, label, Buffer.from(context));

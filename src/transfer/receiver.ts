@@ -20,6 +20,8 @@ import { batches, type Message, type MessageOf, OPENING_MS, parseMessage, RESUME
 
 /** How often the sender hears of progress and of what was saved (milliseconds). */
 const REPORT_MS = 200;
+/** How long a sender may stay without an offer (milliseconds): a new connection costs it less than this one costs us. */
+const IDLE_MS = 60_000;
 
 /** All of it landed in an earlier attempt: nothing is to be sent. */
 export interface Landed {
@@ -99,9 +101,27 @@ class ReceiverSession {
     this.#resumes = first.message.features.includes(RESUME);
     this.#context.greeted(first.message);
     for (;;) {
+      const next = await this.#nextOffer();
+      if (next === undefined) return;
+      await this.#serve(next);
+    }
+  }
+
+  /** Undefined when there is none: the sender has closed, or stayed without one for too long. */
+  async #nextOffer(): Promise<Offer | undefined> {
+    const idle = new AbortController();
+    const cancel = this.#context.clock.after(IDLE_MS, () => {
+      idle.abort();
+      void this.#link.close();
+    });
+    try {
       const next = await this.#next();
-      if (next.is === "end-of-stream") return;
-      if (next.is === "message" && next.message.t === "offer") await this.#serve(next.message);
+      return next.is === "message" && next.message.t === "offer" ? next.message : undefined;
+    } catch (error) {
+      if (idle.signal.aborted) return undefined;
+      throw error;
+    } finally {
+      cancel();
     }
   }
 

@@ -61,7 +61,7 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   "limits.parallel": {
     schema: z.number().int().min(1).max(1024),
     live: true,
-    description: "transfers received at the same time",
+    description: "transfers received at the same time; one device gets half of the places at most",
   },
   "limits.rate.send": {
     schema: bytes,
@@ -91,7 +91,7 @@ export function defaultSettings(home: string, hostname: string): Settings {
     "limits.reserve": 256_000_000,
     "limits.transfer": 0,
     "limits.entries": 1_000_000,
-    "limits.parallel": 64,
+    "limits.parallel": 128,
     "limits.rate.send": 0,
     "limits.rate.receive": 0,
     notify: true,

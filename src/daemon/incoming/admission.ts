@@ -1,10 +1,19 @@
 /**
  * What is taken in at all: limits, and room on the disk, counting what other
  * transfers were promised. A refusal happens here, before the first byte.
+ *
+ * A place among the parallel transfers is held for as long as its sender is
+ * alive, however little comes: one that looks through a huge file again before it
+ * goes on says nothing but heartbeats, for hours if its disk is slow. So no clock
+ * keeps one device from holding places for ever, but its share does: nobody gets
+ * another place while he has as many as are left. One device alone comes to half
+ * of them, the next one to half of the rest, and there is always one for whoever
+ * has none.
  */
 
 import type { StatsFs } from "node:fs";
 import { LanxferError, systemCode } from "../../core/errors.ts";
+import type { DeviceId } from "../../core/ids.ts";
 import type { Offer } from "../../transfer/incoming.ts";
 import { storageError } from "../../transfer/staging.ts";
 
@@ -27,6 +36,7 @@ export interface Promised {
   /** Bytes of it that are on the disk by now. */
   moved: number;
   readonly bytes: number;
+  readonly peer: DeviceId;
 }
 
 export class Admission {
@@ -48,14 +58,15 @@ export class Admission {
    * Throws E_LIMIT, E_BUSY, E_NO_SPACE or E_INBOX; otherwise the room is set aside
    * until `release`. `here` bytes of it are on the disk already.
    */
-  async reserve(offer: Offer, here: number): Promise<Promised> {
+  async reserve(peer: DeviceId, offer: Offer, here: number): Promise<Promised> {
     const limits = this.#limits();
     if (offer.entries > limits.entries) throw new LanxferError("E_LIMIT", { text: "too many files and folders" });
     if (limits.transfer > 0 && offer.bytes > limits.transfer)
       throw new LanxferError("E_LIMIT", { text: "too many bytes" });
-    if (this.#promised.size >= limits.parallel)
-      throw new LanxferError("E_BUSY", { text: "too many transfers at once" });
-    const promised: Promised = { bytes: offer.bytes + offer.entries * BYTES_PER_ENTRY, moved: here };
+    const left = limits.parallel - this.#promised.size;
+    const own = [...this.#promised].filter((promised) => promised.peer === peer).length;
+    if (own >= left) throw new LanxferError("E_BUSY", { text: "too many transfers at once" });
+    const promised: Promised = { peer, bytes: offer.bytes + offer.entries * BYTES_PER_ENTRY, moved: here };
     this.#promised.add(promised); // before the first await: two offers must not see the same room
     try {
       const free = await this.free();

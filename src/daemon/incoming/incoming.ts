@@ -38,6 +38,8 @@ export interface IncomingDeps {
   readonly interrupted: Interrupted;
   readonly landed: LandedTransfers;
   readonly inbox: () => string;
+  /** Transfers that may run at the same time. */
+  readonly parallel: () => number;
   /** What the local user decided about a device; undefined for a stranger. */
   readonly trusted: (id: DeviceId) => { readonly name: string; readonly policy: Policy } | undefined;
   readonly hello: () => MessageOf<"hello">;
@@ -53,6 +55,12 @@ interface Served {
   readonly done: Promise<void>;
   record: TransferRecord | undefined;
 }
+
+/**
+ * Links of one device beyond the transfers that it may have: idle ones, those that
+ * only ask who is here, and those that it has lost and we have not missed yet.
+ */
+const SPARE_LINKS = 16;
 
 /** What the record of a transfer begins with, besides the offer. */
 type Start = Pick<TransferStart, "peer" | "state" | "startedAt">;
@@ -88,6 +96,10 @@ export class Incoming {
       this.#deps.refused("E_NOT_PAIRED");
       this.#deps.log.debug({ peer: link.peer, address: link.remoteAddress }, "stranger turned away");
       void link.refuse(new LanxferError("E_NOT_PAIRED"));
+      return;
+    }
+    if (!this.#makesRoom(link)) {
+      void link.refuse(new LanxferError("E_BUSY", { text: "too many connections" }));
       return;
     }
     link.slowTo({ reading: this.#deps.rate });
@@ -151,7 +163,7 @@ export class Incoming {
       }
       const waiting = interrupted.take(peer, offer.id);
       try {
-        const promised = await this.#reserve(offer, waiting?.kept.bytes ?? 0);
+        const promised = await this.#reserve(peer, offer, waiting?.kept.bytes ?? 0);
         // Whoever accepted this once is not asked again because a cable was pulled.
         const asked = waiting !== undefined && isDeepStrictEqual(waiting.kept.offer, offer);
         try {
@@ -176,15 +188,15 @@ export class Incoming {
   }
 
   /** What was interrupted longest ago makes room where there is none. */
-  async #reserve(offer: Offer, here: number): Promise<Promised> {
+  async #reserve(peer: DeviceId, offer: Offer, here: number): Promise<Promised> {
     const { admission, interrupted } = this.#deps;
     try {
-      return await admission.reserve(offer, here);
+      return await admission.reserve(peer, offer, here);
     } catch (error) {
       const { code, details } = toLanxferError(error);
       const missing = Number(details["needs"]) - Number(details["has"]);
       if (code !== "E_NO_SPACE" || !(await interrupted.makeRoom(missing))) throw error;
-      return admission.reserve(offer, here);
+      return admission.reserve(peer, offer, here);
     }
   }
 
@@ -269,6 +281,24 @@ export class Incoming {
         record.patch({ state: "finishing" });
         break;
     }
+  }
+
+  /**
+   * Whether the device of a new link may have one more. The idle one that was silent
+   * longest makes room: its other end may be gone.
+   */
+  #makesRoom({ peer }: Link): boolean {
+    const links = [...this.#served].filter((served) => served.link.peer === peer);
+    if (links.length < this.#deps.parallel() + SPARE_LINKS) return true;
+    const idle = links.filter(({ record }) => record === undefined);
+    const [quietest] = idle.toSorted((a, b) => b.link.silence - a.link.silence);
+    if (quietest !== undefined) this.#hangUp(quietest);
+    return quietest !== undefined;
+  }
+
+  #hangUp(served: Served): void {
+    this.#served.delete(served);
+    served.link.destroy(new LanxferError("E_BUSY", { text: "too many connections" }));
   }
 
   #device(id: DeviceId): { readonly name: string; readonly policy: Policy } | undefined {

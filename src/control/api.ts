@@ -22,8 +22,10 @@ import {
   type HistoryView,
   historyQuery,
   type IdentityView,
+  type InboxQuery,
   type InboxView,
   type InviteView,
+  inboxQuery,
   inviteRequest,
   type OfferView,
   type PairingView,
@@ -62,6 +64,8 @@ export interface ControlHandlers {
   acceptOffer(id: string): OfferView;
   declineOffer(id: string): OfferView;
   devices(): DeviceView[];
+  /** By name, id or id prefix. */
+  device(device: string): DeviceView;
   changeDevice(device: string, patch: z.infer<typeof devicePatch>): Promise<DeviceView>;
   unpair(device: string): Promise<DeviceView>;
   invite(request: z.infer<typeof inviteRequest>): InviteView;
@@ -70,7 +74,8 @@ export interface ControlHandlers {
   pair(request: z.infer<typeof pairRequest>, holder: AbortSignal): Promise<AsyncGenerator<PairingView>>;
   typeCode(request: z.infer<typeof codeRequest>): CodeVerdict;
   unlockPairing(): Promise<void>;
-  inbox(): Promise<InboxView[]>;
+  /** Newest first. */
+  inbox(query: InboxQuery): Promise<InboxView[]>;
   /** Newest first. */
   history(limit: number): Promise<HistoryView[]>;
   settings(): SettingView[];
@@ -121,6 +126,7 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
     .post("/v1/offers/:id/decline", (c) => c.json(handlers.declineOffer(c.req.param("id"))))
 
     .get("/v1/devices", (c) => c.json({ devices: handlers.devices() }))
+    .get("/v1/devices/:device", (c) => c.json(handlers.device(c.req.param("device"))))
     .patch("/v1/devices/:device", body(devicePatch), async (c) =>
       c.json(await handlers.changeDevice(c.req.param("device"), c.req.valid("json"))),
     )
@@ -138,7 +144,7 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
       return c.json({ ok: true });
     })
 
-    .get("/v1/inbox", async (c) => c.json({ items: await handlers.inbox() }))
+    .get("/v1/inbox", query(inboxQuery), async (c) => c.json({ items: await handlers.inbox(c.req.valid("query")) }))
     .get("/v1/history", query(historyQuery), async (c) =>
       c.json({ history: await handlers.history(c.req.valid("query").limit ?? DEFAULT_HISTORY) }),
     )

@@ -323,6 +323,12 @@ export const pairRequest = z.object({
 export const codeRequest = z.object({ code: z.string().min(1).max(64) });
 export const devicePatch = z.object({ name: name.optional(), policy: policy.optional() });
 export const settingValue = z.object({ value: z.unknown() });
+export const inboxQuery = z.object({
+  /** Only what this paired device sent: its name, id or id prefix. */
+  from: name.optional(),
+  limit: z.coerce.number().int().min(1).max(10_000).optional(),
+});
+export type InboxQuery = z.infer<typeof inboxQuery>;
 export const historyQuery = z.object({ limit: z.coerce.number().int().min(1).max(10_000).optional() });
 export const transfersQuery = z.object({ all: z.enum(["true", "false"]).optional() });
 

@@ -159,6 +159,8 @@ export const ERRORS = {
   },
   E_OUTPUT: { exit: 11, ...local, sentence: "cannot write {path}: {text}" },
   E_NOTHING: { exit: 11, ...local, sentence: "nothing to send: all of it is excluded" },
+  E_INBOX_EMPTY: { exit: 11, ...local, sentence: "nothing that was received[ from {peer}] is in the inbox" },
+  E_NO_ARRIVAL: { exit: 6, retryable: true, wire: false, sentence: "nothing arrived[ from {peer}] within {text}" },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;

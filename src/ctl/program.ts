@@ -3,8 +3,10 @@
 import { type Command, command, type Option, type Positional } from "./grammar.ts";
 import {
   parseAddress,
+  parseDuration,
   parseInviteSource,
   parseLimit,
+  parseName,
   parseNewFile,
   parseNote,
   parsePath,
@@ -28,6 +30,14 @@ const DEVICE = {
   arity: "one",
   kind: "device",
 } as const satisfies Positional;
+const FROM = {
+  summary: "only what this paired device sent: its name or id",
+  parse: parseName,
+} as const satisfies Option;
+const NULL = {
+  short: "0",
+  summary: "print paths, each with NUL after it and not a line break",
+} as const satisfies Option;
 const SETTING = { name: "name", summary: "the setting", arity: "one", kind: "text" } as const satisfies Positional;
 
 export const COMMANDS: readonly Command[] = [
@@ -200,9 +210,30 @@ export const COMMANDS: readonly Command[] = [
       words: ["inbox"],
       summary: "show what arrived and is still in the inbox",
       positionals: [],
-      options: { json: JSON_OUTPUT },
+      options: {
+        latest: { summary: "only the newest; it is an error when there is none" },
+        from: FROM,
+        "print-path": { summary: "print nothing but the path of each" },
+        null: NULL,
+        json: JSON_OUTPUT,
+      },
     },
     async () => (await import("./commands/inbox.ts")).inbox,
+  ),
+  command(
+    {
+      words: ["receive"],
+      summary: "wait for what arrives from now on, and print the path of each file and folder",
+      positionals: [],
+      options: {
+        once: { summary: "end after the next arrival; without it, go on until interrupted" },
+        from: FROM,
+        timeout: { summary: "how long to wait for one, such as 45s or 10m; then exit with 6", parse: parseDuration },
+        null: NULL,
+        json: JSON_OUTPUT,
+      },
+    },
+    async () => (await import("./commands/receive.ts")).receive,
   ),
   command(
     {

@@ -88,6 +88,14 @@ export class Ui {
     if (!this.json) this.#toStdout(lines.map((line) => `${clean(line)}\n`).join(""));
   }
 
+  /**
+   * A path for a program that opens it, and so unchanged, except on a terminal,
+   * where nobody does. Left out with --json.
+   */
+  path(path: string, end: "\n" | "\0"): void {
+    if (!this.json) this.#toStdout(`${this.#streams.stdout.isTTY === true ? clean(path) : path}${end}`);
+  }
+
   /** Data for programs: one line. Left out without --json. */
   object(value: object): void {
     if (this.json) this.#toStdout(jsonLine({ v: 1, ...value }));

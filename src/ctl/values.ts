@@ -57,6 +57,11 @@ export function parseAddress(text: string): string {
   return text;
 }
 
+/** The name or id of a device. */
+export function parseName(text: string): string {
+  return text === "" ? usage("an empty name names nobody") : text;
+}
+
 /** A path to send. `send alice "$UNSET"` must not send the current folder. */
 export function parsePath(text: string): string {
   return text === "" ? usage("an empty path names nothing") : text;

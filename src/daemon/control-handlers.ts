@@ -1,9 +1,7 @@
 /** What each route of the control API does: looks up, calls the part that knows, shows the result. */
 
-import { lstat } from "node:fs/promises";
-import { basename } from "node:path";
 import type { ControlHandlers } from "../control/api.ts";
-import type { InboxView, SettingView, StatusView } from "../control/schema.ts";
+import type { SettingView, StatusView } from "../control/schema.ts";
 import { LanxferError, toLanxferError } from "../core/errors.ts";
 import { formatDeviceId, shortId } from "../core/ids.ts";
 import { VERSION } from "../core/version.ts";
@@ -16,10 +14,8 @@ import { SETTINGS, type SettingName } from "./host/settings.ts";
 import type { Recipient } from "./outgoing/delivery.ts";
 import { preview } from "./outgoing/preview.ts";
 import type { Listening, Parts } from "./parts.ts";
+import { arrived } from "./record/arrived.ts";
 import { deviceView, peerView } from "./views.ts";
-
-/** Arrivals that `inbox` looks back at. */
-const INBOX_LOOKBACK = 1_000;
 
 export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers {
   const { clock, config, host, log } = deps;
@@ -116,6 +112,7 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
     declineOffer: (id) => offers.answer(id, false),
 
     devices: () => trust.list().map(deviceView),
+    device: (target) => deviceView(device(target)),
     async changeDevice(target, { name, policy }) {
       const { id } = device(target);
       if (name !== undefined) await trust.rename(id, name);
@@ -132,22 +129,8 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
     typeCode: ({ code }) => ({ verdict: pairing.type(code) }),
     unlockPairing: () => pairing.unlock(),
 
-    async inbox() {
-      const arrived = await history.read(INBOX_LOOKBACK, (line) => line.direction === "in" && line.result === "done");
-      const newest = new Map<string, InboxView>();
-      for (const line of arrived) {
-        for (const { path, type } of line.items) {
-          if (path === null || newest.has(path)) continue;
-          // Of a folder we know its size only when it came alone.
-          const bytes = line.items.length === 1 ? line.bytes : null;
-          newest.set(path, { path, name: basename(path), type, bytes, from: line.peer, at: line.at });
-        }
-      }
-      const items = [...newest.values()].map(async (item): Promise<InboxView | undefined> => {
-        const stats = await lstat(item.path).catch(() => undefined);
-        return stats && { ...item, bytes: stats.isFile() ? stats.size : item.bytes };
-      });
-      return (await Promise.all(items)).filter((item) => item !== undefined);
+    inbox({ from, limit }) {
+      return arrived(history, { from: from === undefined ? undefined : device(from).id, limit });
     },
     history: (limit) => history.read(limit),
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ControlHandlers } from "../../src/control/api.ts";
+import type { InboxQuery } from "../../src/control/schema.ts";
 import { LanxferError, toView } from "../../src/core/errors.ts";
 import { differences, untouched } from "../support/tree.ts";
 import { ACTIVE, objects, Place, transcript } from "./support/place.ts";
@@ -72,6 +73,18 @@ const CASES: readonly Case[] = [
     },
   },
   { golden: "inbox-none", args: ["inbox"], handlers: { inbox: async () => [] } },
+  { golden: "inbox-none-from", args: ["inbox", "--from", "bob"], handlers: { inbox: async () => [] } },
+  { golden: "inbox-latest", args: ["inbox", "--latest"], handlers: { inbox: newest } },
+  { golden: "inbox-latest-path", args: ["inbox", "--latest", "--print-path"], handlers: { inbox: newest } },
+  { golden: "inbox-latest-json", args: ["inbox", "--latest", "--print-path", "--json"], handlers: { inbox: newest } },
+  { golden: "inbox-latest-none", args: ["inbox", "--latest", "-0"], handlers: { inbox: async () => [] } },
+  {
+    golden: "inbox-latest-none-from",
+    args: ["inbox", "--latest", "--from", "bob", "--json"],
+    handlers: { inbox: async () => [] },
+  },
+  { golden: "inbox-paths", args: ["inbox", "--print-path", "--from", "alice"], handlers: { inbox: newest } },
+  { golden: "inbox-paths-none", args: ["inbox", "--print-path"], handlers: { inbox: async () => [] } },
   {
     golden: "history",
     args: ["history", "--limit", "2"],
@@ -122,6 +135,11 @@ const CASES: readonly Case[] = [
   { golden: "config-get-unknown", args: ["config", "get", "nmae"], handlers: { settings: () => [views.setting()] } },
 ];
 
+const INBOX = [views.inbox(), views.inbox({ path: "/home/me/LanInbox/a b", type: "folder", bytes: null })];
+async function newest({ from, limit }: InboxQuery) {
+  return INBOX.filter((item) => (from ?? item.from.name) === item.from.name).slice(0, limit);
+}
+
 const lost = new LanxferError("E_LOST", { peer: "alice", text: "closed by the other end" });
 
 function NO_SPACE() {
@@ -149,6 +167,14 @@ describe("lanxferctl shows", () => {
       expect(differences(before, await place.tree(), untouched)).toEqual([]);
     },
   );
+});
+
+it("lanxferctl inbox ends paths with NUL for programs that want it, and gives them unchanged", async () => {
+  const place = await Place.open();
+  await place.daemon({ inbox: async () => [views.inbox({ path: "/in/\u200e a" }), views.inbox({ path: "/in/b" })] });
+  expect(await place.ctl(["inbox", "-0"])).toMatchObject({ code: 0, stdout: "/in/\u200e a\0/in/b\0", stderr: "" });
+  const shown = await place.onTerminal(["inbox", "--print-path"]).finished;
+  expect(shown).toMatchObject({ code: 0, stdout: "/in/\\u{200e} a\n/in/b\n" });
 });
 
 const who = { id: "h", name: HOSTILE };

@@ -64,7 +64,7 @@ describe("what is delivered", () => {
       const { history } = await daemon.client.call("get", "/v1/history", { query: {} });
       expect(history).toMatchObject([{ id: sent.id, result: "done", bytes: 5, entries: 1 }]);
     }
-    const { items } = await bert.client.call("get", "/v1/inbox", {});
+    const { items } = await bert.client.call("get", "/v1/inbox", { query: {} });
     expect(items).toMatchObject([{ path: path.join(bert.inbox, "a.txt"), bytes: 5, from: { name: "anna" } }]);
   });
 

@@ -93,8 +93,12 @@ export class Place {
 
   /** Runs a line of shell in which lanxferctl is "$CTL". */
   shell(line: string): Promise<Finished> {
+    return this.startShell(line).finished;
+  }
+
+  startShell(line: string): Running {
     const env = { CTL: PROGRAM };
-    return run(["bash", "-c", `set -o pipefail; CTL="${process.execPath} $CTL"; ${line}`], this.#options({ env }));
+    return start(["bash", "-c", `set -o pipefail; CTL="${process.execPath} $CTL"; ${line}`], this.#options({ env }));
   }
 
   /** Everything in the home, to be compared: a command leaves nothing behind. */

@@ -2,13 +2,15 @@
  * Which packets of port 5353 one link looks at, decided before any is decoded:
  * from its own subnet, from a responder, of a lawful size, and not too many.
  *
- * A socket bound to 0.0.0.0 gets the multicast of every interface and the
+ * A socket bound to all addresses gets the multicast of every interface and the
  * unicast of everywhere; without this check records from elsewhere would count
  * as seen on this link (RFC 6762 11).
  */
 
-import { BlockList, isIPv4 } from "node:net";
+import { BlockList, isIP } from "node:net";
+import { isLinkLocal } from "../core/address.ts";
 import type { Clock } from "../core/clock.ts";
+import type { LinkAddress } from "./interfaces.ts";
 
 /** Sender of a packet, as node:dgram reports it. */
 export interface Origin {
@@ -30,26 +32,43 @@ const PER_LINK = 1000; // packets a window; 4 % of a core for honest ones, 25 % 
 
 export class Gate {
   readonly #clock: Clock;
-  readonly #subnet = new BlockList();
   readonly #counts = new Map<string, number>();
+  #own: LinkAddress;
+  #sources: BlockList;
+  #reach: BlockList;
   #total = 0;
   #windowStart = Number.NEGATIVE_INFINITY;
 
-  /** `cidr` is our own address with the length of its prefix, as `192.0.2.2/24`. */
-  constructor(cidr: string, clock: Clock) {
-    const [network = "", prefix] = cidr.split("/");
-    this.#subnet.addSubnet(network, Number(prefix), "ipv4");
+  constructor(own: LinkAddress, clock: Clock) {
     this.#clock = clock;
+    this.#own = own;
+    this.#sources = sourcesOf(own);
+    this.#reach = subnets(own.cidrs);
   }
 
-  /** Our own address is on the link too: two daemons of one machine share it. */
-  isOnLink(address: string): boolean {
-    return isIPv4(address) && this.#subnet.check(address);
+  /** The link goes on, with other addresses. */
+  readdress(own: LinkAddress): void {
+    this.#own = own;
+    this.#sources = sourcesOf(own);
+    this.#reach = subnets(own.cidrs);
+  }
+
+  /** `address` as it is to be dialled, when it is on the link; a record names a link-local one without its zone. */
+  reachable(address: string): string | undefined {
+    if (isLinkLocal(address)) return `${address}%${this.#own.interface}`;
+    return isIn(this.#reach, address) ? address : undefined;
+  }
+
+  // Our own address is on the link too: two daemons of one machine share it.
+  #isNeighbour(address: string): boolean {
+    const [plain = "", zone] = address.split("%");
+    if (isLinkLocal(plain)) return this.#own.family === 6 && zone === this.#own.interface;
+    return isIn(this.#sources, plain);
   }
 
   /** Counts the packet when it is one of the link. */
   admits(packet: Uint8Array, { address, port }: Origin): boolean {
-    return port === MDNS_PORT && isLawful(packet) && this.isOnLink(address) && this.#withinRate(address);
+    return port === MDNS_PORT && isLawful(packet) && this.#isNeighbour(address) && this.#withinRate(address);
   }
 
   // Per source, so that one host that floods cannot silence the others.
@@ -66,6 +85,25 @@ export class Gate {
     this.#total++;
     return true;
   }
+}
+
+/** Where packets come from: an IPv4 link is one subnet, an IPv6 link all of its interface. */
+function sourcesOf({ family, cidrs }: LinkAddress): BlockList {
+  return subnets(family === 4 ? cidrs.slice(0, 1) : cidrs.filter((cidr) => cidr.includes(":")));
+}
+
+function subnets(cidrs: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const cidr of cidrs) {
+    const [network = "", prefix] = cidr.split("/");
+    list.addSubnet(network, Number(prefix), network.includes(":") ? "ipv6" : "ipv4");
+  }
+  return list;
+}
+
+function isIn(list: BlockList, address: string): boolean {
+  const family = isIP(address);
+  return family !== 0 && list.check(address, family === 4 ? "ipv4" : "ipv6");
 }
 
 /** The decoder allocates what the header promises, up to four times 65,535 entries, before it reads any. */

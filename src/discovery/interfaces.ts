@@ -6,18 +6,21 @@
  */
 
 import type { NetworkInterfaceInfo } from "node:os";
+import { isLinkLocal } from "../core/address.ts";
 import type { InterfaceView } from "./types.ts";
 
 /** What `os.networkInterfaces` returns. */
 export type Interfaces = Readonly<Record<string, NetworkInterfaceInfo[] | undefined>>;
 
-/** One IPv4 address of one interface: what a link is opened for. */
+/** What a link is opened for: an IPv4 address of an interface, or all that an interface has of IPv6. */
 export interface LinkAddress {
   /** Name of the interface. */
   readonly interface: string;
+  readonly family: 4 | 6;
+  /** What the link talks from; with IPv6 a link-local address where there is one, without its zone. */
   readonly address: string;
-  /** The address with the length of its prefix, as `192.0.2.2/24`. */
-  readonly cidr: string;
+  /** What can be reached here, each with the length of its prefix, as `192.0.2.2/24`: `address` first. */
+  readonly cidrs: readonly string[];
   readonly mac: string;
   /**
    * The system's number of the interface, where its link-local IPv6 address
@@ -39,7 +42,8 @@ export interface Selection {
 }
 
 const VIRTUAL =
-  /^(docker|podman|veth|br-|virbr|vnet|vmnet|vboxnet|lxcbr|lxdbr|cni|flannel|cali|tun|tap|wg|utun|ipsec|ppp|tailscale|zt|nordlynx|awdl|llw)/;
+  /^(docker|podman|veth|br-|virbr|vnet|vmnet|vboxnet|lxcbr|lxdbr|cni|flannel|cali|kube|weave|ovs|tun|tap|wg|utun|ipsec|ppp|gre|sit|ip6tnl|tailscale|zt|nordlynx|proton|dummy|ifb|awdl|llw|anpi)/;
+const NO_HARDWARE = "00:00:00:00:00:00";
 
 /** Chooses among all addresses of the machine. */
 export function selectAddresses(interfaces: Interfaces, rules: InterfaceRules): Selection {
@@ -47,53 +51,76 @@ export function selectAddresses(interfaces: Interfaces, rules: InterfaceRules): 
   const loopback: LinkAddress[] = [];
   const left: InterfaceView[] = [];
   for (const [name, addresses = []] of Object.entries(interfaces)) {
-    const reason = reasonToLeave(name, rules);
-    const ipv4 = addresses.filter(isIpv4);
-    if (ipv4.length === 0 && addresses[0] !== undefined) {
-      left.push({ name, address: addresses[0].address, used: false, reason: reason ?? "no IPv4 address" });
-    }
-    for (const info of ipv4) {
-      if (reason !== null) left.push({ name, address: info.address, used: false, reason });
-      else (info.internal ? loopback : used).push(linkAddress(name, info, addresses));
+    const links = linksOf(name, addresses);
+    const reason = reasonToLeave(name, addresses, rules);
+    if (reason === null) (addresses.some(({ internal }) => internal) ? loopback : used).push(...links);
+    else left.push(...links.map((link) => view(link, reason)));
+    if (links.length === 0 && addresses[0] !== undefined) {
+      left.push(view({ interface: name, address: addresses[0].address }, reason ?? "no usable address"));
     }
   }
   // Without a network, two daemons of one machine shall still find each other.
   if (used.length === 0) return { used: loopback, left };
-  const spare = loopback.map(({ interface: name, address }) => ({ name, address, used: false, reason: "loopback" }));
-  return { used, left: [...left, ...spare] };
+  return { used, left: [...left, ...loopback.map((link) => view(link, "loopback"))] };
 }
 
-/** Whether a link opened for `before` serves `after` as well. */
+/** Whether a link opened for `before` serves `after` as well, perhaps with other addresses to tell of. */
 export function isSameLink(before: LinkAddress, after: LinkAddress): boolean {
   return (
     before.interface === after.interface &&
-    before.cidr === after.cidr &&
+    before.family === after.family &&
+    // With IPv6 the system chooses anew for each packet from which address it leaves.
+    (before.family === 6 || before.cidrs[0] === after.cidrs[0]) &&
     before.mac === after.mac &&
     // It is unknown while the link-local address is on its way, and then proves nothing.
     (before.index === after.index || before.index === null || after.index === null)
   );
 }
 
-function reasonToLeave(name: string, { include, exclude }: InterfaceRules): string | null {
+/** Whether both tell of the same addresses. */
+export function isSameReach(before: LinkAddress, after: LinkAddress): boolean {
+  return before.cidrs.join() === after.cidrs.join();
+}
+
+function reasonToLeave(
+  name: string,
+  addresses: readonly NetworkInterfaceInfo[],
+  { include, exclude }: InterfaceRules,
+): string | null {
   const excluded = exclude.some((pattern) => matches(name, pattern));
   if (excluded && (exclude.includes(name) || !include.includes(name))) return "excluded by the settings";
   if (include.some((pattern) => matches(name, pattern))) return null;
-  return VIRTUAL.test(name) ? "virtual; the setting interfaces.include would use it" : null;
+  // Tunnels may be called anything ("office"), but have no hardware address.
+  const isTunnel = addresses.some(({ internal, mac }) => !internal && mac === NO_HARDWARE);
+  return isTunnel || VIRTUAL.test(name) ? "virtual; the setting interfaces.include would use it" : null;
 }
 
 function matches(name: string, pattern: string): boolean {
   return pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
 }
 
-function isIpv4(info: NetworkInterfaceInfo): info is NetworkInterfaceInfo & { cidr: string } {
-  return info.family === "IPv4" && info.cidr !== null; // null: a netmask with holes, of which no subnet can be made
+function linksOf(name: string, addresses: readonly NetworkInterfaceInfo[]): LinkAddress[] {
+  const cidrsOf = (family: "IPv4" | "IPv6") =>
+    addresses.flatMap((info) => (info.family === family ? (info.cidr ?? []) : [])); // null: a netmask with holes, of which no subnet can be made
+  const four = cidrsOf("IPv4");
+  // In an order that does not depend on the system's. Loopback needs no second family.
+  const six = addresses.some(({ internal }) => internal) ? [] : cidrsOf("IPv6").sort(byScope);
+  const mac = addresses[0]?.mac ?? NO_HARDWARE;
+  const local = addresses.find((info) => info.family === "IPv6" && isLinkLocal(info.address));
+  const link = (family: 4 | 6, cidrs: readonly string[]): LinkAddress => {
+    const address = cidrs[0]?.replace(/\/.*$/, "") ?? "";
+    return { interface: name, family, address, cidrs, mac, index: local?.scopeid ?? null };
+  };
+  const links = four.map((cidr) => link(4, [cidr, ...six]));
+  if (six.length > 0) links.push(link(6, [...six, ...four]));
+  return links;
 }
 
-function linkAddress(
-  name: string,
-  { address, cidr, mac }: NetworkInterfaceInfo & { cidr: string },
-  all: readonly NetworkInterfaceInfo[],
-): LinkAddress {
-  const local = all.find((info) => info.family === "IPv6" && info.address.startsWith("fe80:"));
-  return { interface: name, address, cidr, mac, index: local?.scopeid ?? null };
+/** Link-local addresses first: they are there whatever a router says, and for as long as the card is. */
+function byScope(a: string, b: string): number {
+  return Number(isLinkLocal(b)) - Number(isLinkLocal(a)) || (a < b ? -1 : 1);
+}
+
+function view({ interface: name, address }: Pick<LinkAddress, "interface" | "address">, reason: string): InterfaceView {
+  return { name, address, used: false, reason };
 }

@@ -1,15 +1,27 @@
 /**
- * One link for each usable address of this machine, now: opens, closes and
- * re-opens links as interfaces come, go, change or fail. A link that cannot
- * work is a line in the log and a reason for `status`, never an error.
+ * One link for each usable IPv4 address of this machine, and one for the IPv6 of
+ * each usable interface, now: opens, closes and re-opens links as interfaces
+ * come, go, change or fail. A link that cannot work is a line in the log and a
+ * reason for `status`, never an error.
  *
- * It scans once a second: Node tells nobody when an interface changes.
+ * An IPv6 link is silent, but for its announcements and answers, where everybody
+ * on it is heard by IPv4 too: both together would be twice the traffic.
+ *
+ * It scans twice a second: Node tells nobody when an interface changes.
  */
 
 import type { Cancel, Clock } from "../core/clock.ts";
 import { systemCode } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import { type InterfaceRules, type Interfaces, isSameLink, type LinkAddress, selectAddresses } from "./interfaces.ts";
+import { Company } from "./company.ts";
+import {
+  type InterfaceRules,
+  type Interfaces,
+  isSameLink,
+  isSameReach,
+  type LinkAddress,
+  selectAddresses,
+} from "./interfaces.ts";
 import type { Link, LinkListener, OpenLink } from "./link.ts";
 import type { Medium, MediumListener } from "./medium.ts";
 import type { OwnRecord } from "./record.ts";
@@ -25,15 +37,17 @@ export interface LinksDeps extends InterfaceRules {
   readonly openLink: OpenLink;
 }
 
-const SCAN = 1000; // ms
+const SCAN = 500; // ms
 const JUMP = 3000; // ms by which a scan is late, or the wall clock is off, when the machine was suspended
-const FIRST_RETRY = 1000; // ms, doubled with each failure
+const FIRST_RETRY = 500; // ms, doubled with each failure
 const LAST_RETRY = 30_000; // ms
 
 /** One address and what became of it. */
 interface Slot {
   address: LinkAddress;
   link: Link | null;
+  /** Ids of the devices heard here. */
+  readonly company: Company;
   /** Failures since a packet last left. */
   failures: number;
   /** Monotonic time; null while it works. */
@@ -119,13 +133,22 @@ export class Links implements Medium {
   }
 
   #add(address: LinkAddress): void {
-    const slot: Slot = { address, link: null, failures: 0, retryAt: null, reason: null };
+    const slot: Slot = {
+      address,
+      link: null,
+      company: new Company(this.#deps.clock),
+      failures: 0,
+      retryAt: null,
+      reason: null,
+    };
     this.#slots.add(slot);
     this.#open(slot);
   }
 
   #keep(slot: Slot, address: LinkAddress, now: number): void {
+    const isNews = !isSameReach(slot.address, address);
     slot.address = { ...address, index: address.index ?? slot.address.index };
+    if (isNews) slot.link?.readdress(slot.address);
     if (slot.retryAt !== null && now >= slot.retryAt) this.#open(slot);
   }
 
@@ -152,7 +175,9 @@ export class Links implements Medium {
     this.#closeLink(slot, "silent");
     slot.retryAt = null;
     try {
-      slot.link = this.#deps.openLink(slot.address, this.#own, this.#listenerFor(slot), this.#deps);
+      const { openLink, clock, random } = this.#deps;
+      const deps = { clock, random, isNeeded: () => this.#isNeeded(slot) };
+      slot.link = openLink(slot.address, this.#own, this.#listenerFor(slot), deps);
     } catch (error) {
       this.#failed(slot, error);
     }
@@ -160,10 +185,20 @@ export class Links implements Medium {
 
   #listenerFor(slot: Slot): LinkListener {
     return {
-      heard: (heard, from) => this.#listener?.heard(heard, from),
+      heard: (heard, from) => {
+        if (heard.kind === "sighting") slot.company.hear(heard.id);
+        this.#listener?.heard(heard, from);
+      },
       up: () => this.#up(slot),
       failed: (error) => this.#failed(slot, error),
     };
+  }
+
+  #isNeeded({ address, company }: Slot): boolean {
+    const isBeside = (other: Slot) =>
+      other.address.family === 4 && other.address.interface === address.interface && other.reason === null;
+    const beside = address.family === 6 ? [...this.#slots].filter(isBeside) : [];
+    return beside.length === 0 || company.all().some((id) => !beside.some((other) => other.company.has(id)));
   }
 
   #up(slot: Slot): void {
@@ -175,7 +210,9 @@ export class Links implements Medium {
   // The link stays open until its time to be replaced: it may still hear others.
   #failed(slot: Slot, error: unknown): void {
     const reason = reasonOf(error);
-    if (reason !== slot.reason) this.#deps.log.warn({ ...fieldsOf(slot), reason }, "link does not work");
+    // A first failure is no news: an IPv6 address cannot be used before it is known to be unique (RFC 4862 5.4).
+    const isNews = slot.failures === 1 || (slot.failures > 1 && reason !== slot.reason);
+    if (isNews) this.#deps.log.warn({ ...fieldsOf(slot), reason }, "link does not work");
     slot.reason = reason;
     slot.retryAt = this.#deps.clock.monotonic() + Math.min(FIRST_RETRY * 2 ** slot.failures, LAST_RETRY);
     slot.failures++;

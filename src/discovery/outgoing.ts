@@ -4,6 +4,7 @@
  * shared list of service types down with our own service.
  */
 
+import { isIPv6 } from "node:net";
 import { ALL_SERVICES } from "./record.ts";
 
 /** A resource record as the library writes it. */
@@ -24,25 +25,38 @@ export interface OutgoingPacket {
 // RFC 6762 10: 75 minutes for records that name no host. The library says eight
 // hours, for which other programs would list a device that was switched off.
 const POINTER_TTL = 4500; // s
+const ADDRESS_TTL = 120; // s: for records that name a host (RFC 6762 10)
+const MAX_OF_FAMILY = 4; // addresses: a host with privacy extensions collects them (RFC 8981 3.4)
 
-/** The packet as it may leave the link with the IPv4 address `address`; undefined when nothing of it may. */
-export function correct(packet: OutgoingPacket, address: string): OutgoingPacket | undefined {
-  const answers = packet.answers.flatMap((record) => correctRecord(record, address));
-  const additionals = packet.additionals.flatMap((record) => correctRecord(record, address));
-  if (answers.length === 0) return undefined;
-
-  const service = [...answers, ...additionals].find((record) => record.type === "SRV");
-  const addressed = [...answers, ...additionals].some((record) => record.type === "A");
-  if (service && !addressed) additionals.push(addressRecord(targetOf(service), service.ttl, address));
-  return { answers, additionals };
+/** The packet as it may leave a link on which we have `addresses`; undefined when nothing of it may. */
+export function correct(packet: OutgoingPacket, addresses: readonly string[]): OutgoingPacket | undefined {
+  const answers = correctSection(packet.answers, addresses);
+  const additionals = correctSection(packet.additionals, addresses);
+  return answers.length === 0 ? undefined : { answers, additionals };
 }
 
-function correctRecord(record: OutgoingRecord, address: string): OutgoingRecord[] {
+/**
+ * The answer to a question about a host name of ours: what it asks for, and the
+ * addresses of the other family besides (RFC 6762 6.2). Undefined when there are none.
+ */
+export function answerAddress(name: string, type: string, addresses: readonly string[]): OutgoingPacket | undefined {
+  const records = addressRecords(name, ADDRESS_TTL, addresses);
+  const answers = records.filter((record) => type === "ANY" || record.type === type);
+  const additionals = records.filter((record) => !answers.includes(record));
+  return answers.length === 0 ? undefined : { answers, additionals };
+}
+
+function correctSection(records: readonly OutgoingRecord[], addresses: readonly string[]): OutgoingRecord[] {
+  const corrected = records.flatMap(correctRecord);
+  const service = corrected.find((record) => record.type === "SRV");
+  return service ? [...corrected, ...addressRecords(targetOf(service), service.ttl, addresses)] : corrected;
+}
+
+function correctRecord(record: OutgoingRecord): OutgoingRecord[] {
   switch (record.type) {
     case "A":
-      return record.data === address ? [addressRecord(record.name, record.ttl, address)] : [];
-    case "AAAA": // links are IPv4; an address of another family belongs to a link of its own
-      return [];
+    case "AAAA":
+      return []; // of all interfaces, and as they were at the start
     case "PTR":
       // The list of service types belongs to everybody on the link: another
       // device still offers ours when this one leaves.
@@ -53,8 +67,9 @@ function correctRecord(record: OutgoingRecord, address: string): OutgoingRecord[
   }
 }
 
-function addressRecord(name: string, ttl: number, address: string): OutgoingRecord {
-  return { name, type: "A", ttl, data: address, flush: true };
+function addressRecords(name: string, ttl: number, addresses: readonly string[]): OutgoingRecord[] {
+  const records = addresses.map((data) => ({ name, type: isIPv6(data) ? "AAAA" : "A", ttl, data, flush: true }));
+  return ["A", "AAAA"].flatMap((type) => records.filter((record) => record.type === type).slice(0, MAX_OF_FAMILY));
 }
 
 function targetOf(service: OutgoingRecord): string {

@@ -70,8 +70,11 @@ function peerOf({ entries, hints }: PeerTable, id: DeviceId): Peer | undefined {
   return { id, name, endpoints: endpoints.slice(0, MAX_PLACES), state, seenAt };
 }
 
+/** The first endpoint is the one that is shown; in which order the others are tried is nobody's business. */
 function looksOther(a: Peer, b: Peer): boolean {
   if (a.name !== b.name || a.state !== b.state || a.endpoints.length !== b.endpoints.length) return true;
+  const [[first], [now]] = [a.endpoints, b.endpoints];
+  if (first && now && !isSame(first, now)) return true;
   return !a.endpoints.every((endpoint) => b.endpoints.some((other) => isSame(endpoint, other)));
 }
 

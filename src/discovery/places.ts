@@ -8,6 +8,7 @@
  * remembered, so that they cannot come back as newcomers.
  */
 
+import { isIPv6 } from "node:net";
 import type { Source } from "./medium.ts";
 import type { Sighting } from "./record.ts";
 import type { Endpoint } from "./types.ts";
@@ -86,6 +87,7 @@ export function endpointsOf(places: readonly Place[]): readonly Endpoint[] {
 }
 
 function inOrder(places: readonly Place[]): readonly Place[] {
+  if (places.length < 2) return places; // most have one, and this is called often
   const latest = Math.max(...places.map((place) => place.heardAt));
   const rank = (place: Place) => {
     if (place.refuted) return 4;
@@ -93,7 +95,16 @@ function inOrder(places: readonly Place[]): readonly Place[] {
     if (latest - place.heardAt > QUIET_AFTER) return 3; // the peer talks from elsewhere by now
     return place.direct ? 1 : 2;
   };
-  return [...places].sort((a, b) => rank(a) - rank(b) || b.since - a.since);
+  const ranks = [0, 1, 2, 3, 4].map((wanted) => places.filter((place) => rank(place) === wanted));
+  return ranks.flatMap((equals) => mixFamilies(equals.toSorted((a, b) => b.since - a.since)));
+}
+
+/** In turn one of each family, so that a network on which one of them fails costs one attempt (RFC 8305 4). */
+function mixFamilies(places: readonly Place[]): Place[] {
+  const isSix = (place: Place) => isIPv6(place.endpoint.address);
+  const [four, six] = [places.filter((place) => !isSix(place)), places.filter(isSix)];
+  // IPv4 first: the shorter one to read, and on one link neither is the better way.
+  return places.flatMap((_, turn) => [four[turn], six[turn]].filter((place) => place !== undefined));
 }
 
 function isAt(place: Place, address: string, port: number): boolean {

@@ -23,7 +23,7 @@ const MIN_DELAY = 20; // ms, and
 const MAX_DELAY = 120; // ms: answers that several hosts may give are spread (RFC 6762 6)
 const KNOWN_TTL = 2250; // s: half of the pointer's, above which a known answer is not repeated (RFC 6762 7.1)
 const COMPANY_FOR = 30_000; // ms after which nobody else is thought to listen
-const TYPES = new Set(["PTR", "SRV", "TXT", "A", "ANY"]);
+const TYPES = new Set(["PTR", "SRV", "TXT", "A", "AAAA", "ANY"]);
 
 export class Responder {
   readonly #instance: string;

@@ -12,8 +12,9 @@ import { codec, encode, idOf, recordsOf } from "./support/packets.ts";
 
 const LO: LinkAddress = {
   interface: "lo",
+  family: 4,
   address: "127.0.0.1",
-  cidr: "127.0.0.1/8",
+  cidrs: ["127.0.0.1/8"],
   mac: "00:00:00:00:00:00",
   index: null,
 };
@@ -28,6 +29,7 @@ let failures: Error[];
 let worked: number;
 let link: Link | undefined;
 let before: number;
+let needed: boolean;
 
 beforeEach(() => {
   seed = randomBytes(8).toString("hex"); // not what another test of this machine announces at the same time
@@ -36,6 +38,7 @@ beforeEach(() => {
   failures = [];
   worked = 0;
   before = sockets();
+  needed = true;
 });
 
 afterEach(async () => {
@@ -50,7 +53,7 @@ function open(address: LinkAddress = LO, clock: Clock = systemClock): Link {
     up: () => worked++,
     failed: (error: Error) => failures.push(error),
   };
-  link = openLink(address, own, listener, { clock, random: () => 0 });
+  link = openLink(address, own, listener, { clock, random: () => 0, isNeeded: () => needed });
   return link;
 }
 
@@ -149,6 +152,34 @@ describeOnLoopback("a link", () => {
     });
   });
 
+  it("asks rarely when nobody is here whom it alone hears", async () => {
+    const clock = new ManualClock();
+    needed = false;
+    open(LO, clock);
+    await eventually("the first packets", () => (worked === 2 ? true : undefined));
+    await clock.pass(1000);
+    await eventually("the second ones", () => (worked === 4 ? true : undefined));
+    await clock.pass(55_000);
+    await pause(100);
+    expect(worked).toBe(4);
+    await clock.pass(5_000);
+    await eventually("its own question", () => (worked === 5 ? true : undefined));
+  });
+
+  it("answers a question for its host with the addresses it has now, and announces new ones", async () => {
+    await using observer = await Observer.open();
+    const started = open();
+    await eventually("an announcement", () => observer.about(own.id)[0]);
+    const told = () => observer.about(own.host).flatMap(({ answers }) => answers.filter(({ type }) => type === "AAAA"));
+    expect(told()).toEqual([]);
+    started.readdress({ ...LO, cidrs: ["127.0.0.1/8", "2001:db8::1/64"] });
+    await eventually("the new address", () => told()[0]);
+    const announced = told().length;
+    await observer.say(codec.encode({ type: "query", questions: [{ name: own.host, type: "AAAA" }] }));
+    const answer = await eventually("an answer", () => told()[announced]);
+    expect(answer).toMatchObject({ name: own.host, data: "2001:db8::1", flush: true });
+  });
+
   it("stands any garbage, and answers afterwards", async () => {
     await using observer = await Observer.open();
     open();
@@ -170,7 +201,7 @@ describeOnLoopback("a link", () => {
   });
 
   it("says once that it failed when its address is not one of this machine", async () => {
-    const started = open({ ...LO, interface: "eth9", address: "192.0.2.77", cidr: "192.0.2.77/24" });
+    const started = open({ ...LO, interface: "eth9", address: "192.0.2.77", cidrs: ["192.0.2.77/24"] });
     await eventually("a failure", () => failures[0]);
     await pause(100);
     expect(failures).toHaveLength(1);

@@ -16,22 +16,30 @@ function card(address: string, mac = "02:00:00:00:00:01"): NetworkInterfaceInfo[
   return [{ address, cidr: `${address}/24`, family: "IPv4", netmask: "255.255.255.0", mac, internal: false }];
 }
 
+function local(scopeid: number): NetworkInterfaceInfo {
+  const mac = "02:00:00:00:00:01";
+  return { address: "fe80::2", cidr: "fe80::2/64", family: "IPv6", netmask: "ffff::", mac, internal: false, scopeid };
+}
+
 let clock: ManualClock;
 let interfaces: Record<string, NetworkInterfaceInfo[]>;
 let list: () => Interfaces;
 let happened: string[];
 let warned: string[];
 let open: Map<string, LinkListener>;
+let needed: Map<string, () => boolean>;
 let refuse: Error | null;
 let links: Links;
 let heard: Heard[];
 
-const openLink: OpenLink = ({ interface: name, address }: LinkAddress, _own, listener) => {
+const openLink: OpenLink = ({ interface: name, address }: LinkAddress, _own, listener, { isNeeded }) => {
   if (refuse) throw refuse;
   happened.push(`open ${name} ${address}`);
   open.set(address, listener);
+  needed.set(address, isNeeded);
   return {
     query: () => happened.push(`query ${name}`),
+    readdress: ({ cidrs }) => happened.push(`readdress ${name} ${cidrs.join(" ")}`),
     close: async (how) => void happened.push(`close ${name} ${address} ${how}`),
   };
 };
@@ -43,6 +51,7 @@ beforeEach(() => {
   happened = [];
   warned = [];
   open = new Map();
+  needed = new Map();
   refuse = null;
   heard = [];
   links = new Links({
@@ -111,28 +120,56 @@ describe("the links", () => {
     expect(happened).toEqual(["open eth0 192.0.2.2", ...gone, "open eth0 192.0.2.2", ...gone, "open eth0 192.0.2.2"]);
   });
 
-  it("learn the number of an interface when its link-local address arrives, and see by it that the card was changed", async () => {
-    const local = (scopeid: number): NetworkInterfaceInfo[] => [
-      ...card("192.0.2.2"),
-      {
-        address: "fe80::2",
-        cidr: "fe80::2/64",
-        family: "IPv6",
-        netmask: "ffff::",
-        mac: "02:00:00:00:00:01",
-        internal: false,
-        scopeid,
-      },
-    ];
+  it("see by the number of an interface that the card was changed", async () => {
+    interfaces = { eth0: [...card("192.0.2.2"), local(4)] };
     start();
-    for (const state of [local(4), card("192.0.2.2")]) {
+    for (const state of [[...card("192.0.2.2"), local(4)], card("192.0.2.2")]) {
       interfaces = { eth0: state };
       await clock.pass(1000);
     }
-    expect(happened).toHaveLength(1);
-    interfaces = { eth0: local(5) };
+    const opened = ["open eth0 192.0.2.2", "open eth0 fe80::2"];
+    const withoutSix = ["close eth0 fe80::2 silent", "lost eth0", "readdress eth0 192.0.2.2/24"];
+    expect(happened.splice(0)).toEqual([...opened, ...withoutSix]);
+    interfaces = { eth0: [...card("192.0.2.2"), local(5)] };
     await clock.pass(1000);
-    expect(happened.slice(1)).toEqual(["close eth0 192.0.2.2 silent", "lost eth0", "open eth0 192.0.2.2"]);
+    expect(happened).toEqual(["close eth0 192.0.2.2 silent", "lost eth0", ...opened]);
+  });
+
+  it("go on with addresses that come and go beside theirs, and announce them", async () => {
+    interfaces = { eth0: [...card("192.0.2.2"), local(4)] };
+    start();
+    happened.splice(0);
+    const other = { ...local(0), address: "2001:db8::2", cidr: "2001:db8::2/64" };
+    interfaces = { eth0: [other, ...card("192.0.2.2"), local(4)] };
+    await clock.pass(10_000);
+    expect(happened).toEqual([
+      "readdress eth0 192.0.2.2/24 fe80::2/64 2001:db8::2/64",
+      "readdress eth0 fe80::2/64 2001:db8::2/64 192.0.2.2/24",
+    ]);
+  });
+
+  it("of IPv6 are needed as long as somebody is heard there and not by IPv4 on the same interface", async () => {
+    interfaces = { eth0: [...card("192.0.2.2"), local(4)], wlan0: card("198.51.100.2") };
+    start();
+    const isNeeded = (address: string) => needed.get(address)?.();
+    const hear = (address: string, seed: string) =>
+      open.get(address)?.heard(sighting(seed), { address: "unused", interface: "unused" });
+    expect([isNeeded("192.0.2.2"), isNeeded("fe80::2")]).toEqual([true, false]);
+    hear("fe80::2", "anna");
+    expect(isNeeded("fe80::2")).toBe(true);
+    hear("198.51.100.2", "anna"); // another network: she may leave it
+    expect(isNeeded("fe80::2")).toBe(true);
+    hear("192.0.2.2", "anna");
+    expect(isNeeded("fe80::2")).toBe(false);
+    hear("fe80::2", "bert");
+    await clock.pass(25_000);
+    hear("192.0.2.2", "anna");
+    expect(isNeeded("fe80::2")).toBe(true);
+    await clock.pass(10_000); // bert was not heard for half a minute
+    expect(isNeeded("fe80::2")).toBe(false);
+    hear("fe80::2", "anna");
+    open.get("192.0.2.2")?.failed(system("ENETUNREACH"));
+    expect(isNeeded("fe80::2")).toBe(true);
   });
 
   it.each([
@@ -152,6 +189,7 @@ describe("the links", () => {
     start();
     const reason = "another program holds UDP port 5353 for itself";
     expect(links.interfaces()).toEqual([{ name: "eth0", address: "192.0.2.2", used: false, reason }]);
+    expect(warned).toEqual([]);
     await clock.pass(120_000);
     expect(warned).toEqual(["link does not work"]);
     refuse = null;
@@ -168,6 +206,7 @@ describe("the links", () => {
     expect(happened.slice(1)).toEqual(["close eth0 192.0.2.2 silent", "open eth0 192.0.2.2"]);
     open.get("192.0.2.2")?.up();
     expect(links.interfaces()).toMatchObject([{ used: true, reason: null }]);
+    expect(warned).toEqual([]); // an address that is being checked cannot be used yet, which is no news
   });
 
   it("that work for a moment only are not opened every second", async () => {
@@ -176,7 +215,7 @@ describe("the links", () => {
       open.get("192.0.2.2")?.failed(system("EPERM"));
       await clock.pass(1000);
     }
-    expect(happened.filter((line) => line.startsWith("open")).length).toBeLessThan(8);
+    expect(happened.filter((line) => line.startsWith("open")).length).toBeLessThan(9);
     expect(warned).toHaveLength(1);
   });
 

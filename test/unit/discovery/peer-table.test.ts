@@ -60,6 +60,20 @@ describe("a peer that is heard", () => {
     expect(bench.addresses("anna")).toEqual(["192.0.2.7", "192.0.2.9", "fe80::7%eth0"]);
   });
 
+  it("has addresses of both families in turn, so that one that does not work costs one attempt", () => {
+    const addresses = ["2001:db8::7", "2001:db8::8", "192.0.2.9"];
+    bench.hear("anna", "fe80::7%eth0", { addresses }).hear("anna", "192.0.2.7", { addresses });
+    expect(bench.addresses("anna")).toEqual(["192.0.2.7", "fe80::7%eth0", "192.0.2.9", "2001:db8::7", "2001:db8::8"]);
+  });
+
+  it("keeps an address by which it is not heard any more as long as its records name it", () => {
+    bench.hear("anna", "fe80::7%eth0").hear("anna", "192.0.2.7");
+    for (let round = 0; round < 10; round++)
+      bench.pass(5000).hear("anna", "192.0.2.7", { addresses: ["192.0.2.7", "fe80::7%eth0"] });
+    expect(bench.addresses("anna")).toEqual(["192.0.2.7", "fe80::7%eth0"]);
+    expect(bench.told).toEqual(["up anna present", "changed anna present"]);
+  });
+
   it("has its new address first when it moves, and the old one not for long", () => {
     bench.hear("anna", "192.0.2.7").pass(5000).hear("anna", "192.0.2.8");
     expect(bench.addresses("anna")).toEqual(["192.0.2.8", "192.0.2.7"]);

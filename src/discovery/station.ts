@@ -1,0 +1,242 @@
+/**
+ * A multicast DNS responder on one interface and family: the library, with its
+ * faults cured from outside. The only importer of bonjour-service. When to ask
+ * and what to answer is decided by link.ts.
+ *
+ * The library's browser is not used: it never forgets a device that vanished,
+ * keeps any number of instances from anywhere, and misses address changes.
+ */
+
+import { createSocket, type Socket, type SocketOptions } from "node:dgram";
+import { Bonjour, type Service, type ServiceConfig } from "bonjour-service";
+import type { Clock } from "../core/clock.ts";
+import { systemCode } from "../core/errors.ts";
+import { Gate, type Origin } from "./gate.ts";
+import type { LinkAddress } from "./interfaces.ts";
+import { answerAddress, correct, type OutgoingPacket, type OutgoingRecord } from "./outgoing.ts";
+import { type OwnRecord, type RawPacket, SERVICE, SERVICE_TYPE } from "./record.ts";
+import type { Query, Question } from "./responder.ts";
+
+export interface StationListener {
+  /** A question of somebody on the link, ourselves included. */
+  asked(query: Query, origin: Origin): void;
+  answered(packet: RawPacket, origin: Origin): void;
+  /** A packet has left. */
+  sent(): void;
+  /** It does not work, or no longer. Said once. */
+  failed(error: Error): void;
+}
+
+const STEP_OF_CLOSING = 250; // ms, for the goodbye and again for the socket
+
+export class Station {
+  readonly #own: OwnRecord;
+  readonly #listener: StationListener;
+  readonly #clock: Clock;
+  readonly #gate: Gate;
+  readonly #socket: Socket;
+  readonly #bonjour: Bonjour;
+  readonly #mdns: InnerMdns;
+  readonly #send: Respond;
+  readonly #answer: (query: Query) => void;
+  readonly #service: Service | null;
+  #address: LinkAddress;
+  #failed = false;
+  #closed = false;
+
+  /** Opens and announces; throws only what the system throws when it has no socket to give. */
+  constructor(address: LinkAddress, own: OwnRecord, listener: StationListener, clock: Clock) {
+    this.#address = address;
+    this.#own = own;
+    this.#listener = listener;
+    this.#clock = clock;
+    this.#gate = new Gate(address, clock);
+    this.#socket = createSocket(socketOptions(address));
+    // The library hands its options on to multicast-dns, whose options its type leaves out.
+    const options = { ...multicastOptions(address), socket: this.#socket } as Partial<ServiceConfig>;
+    this.#bonjour = new Bonjour(options, () => {
+      // Without a callback it would throw from a timer; #transmit has seen the error already.
+    });
+    this.#mdns = innerMdns(this.#bonjour);
+    this.#send = this.#mdns.respond;
+    this.#answer = takeOver(this.#mdns, "query");
+    this.#interpose();
+    this.#service = this.#guard(() => this.#publish());
+  }
+
+  query(): void {
+    this.#mdns.query([{ name: SERVICE, type: "PTR" }], (error) => this.#sent(error));
+  }
+
+  announce(): void {
+    this.#guard(() => this.#mdns.respond({ answers: this.#service?.records() ?? [], additionals: [] }));
+  }
+
+  /** Answers with all that we have. */
+  answer(query: Query): void {
+    // The library knows the addresses that the machine had at the start, of all interfaces.
+    const isAddress = ({ name }: Question) => name.toLowerCase() === this.#own.host;
+    for (const { type } of query.questions.filter(isAddress)) {
+      const packet = answerAddress(this.#own.host, type, this.#told());
+      if (packet) this.#send(packet, (error) => this.#sent(error));
+    }
+    this.#answer({ ...query, questions: query.questions.filter((question) => !isAddress(question)) });
+  }
+
+  /** Goes on with other addresses of the same interface. */
+  readdress(address: LinkAddress): void {
+    this.#address = address;
+    this.#gate.readdress(address);
+  }
+
+  /** `address` as it is to be dialled, when it is on this link. */
+  reachable(address: string): string | undefined {
+    return this.#gate.reachable(address);
+  }
+
+  /** Closes within 500 ms, with a goodbye where that can still arrive. Never rejects. */
+  async close(how: "goodbye" | "silent"): Promise<void> {
+    this.#closed = true;
+    // First deaf, then goodbye: an answer to a late question would take it back.
+    this.#socket.removeAllListeners("message");
+    if (how === "goodbye" && !this.#failed) await this.#within((done) => this.#service?.stop(done));
+    await this.#within((done) => this.#bonjour.destroy(done));
+  }
+
+  #publish(): Service {
+    return this.#bonjour.publish({
+      name: this.#own.label,
+      type: SERVICE_TYPE,
+      port: this.#own.port,
+      host: this.#own.host, // the default is the bare host name, which no resolver finds
+      txt: this.#own.txt,
+      disableIPv6: true, // addresses are ours to tell: outgoing.ts
+      // The loser of its probing says goodbye in the winner's name. Our name is
+      // unique by construction, so there is nothing to probe for.
+      probe: false,
+    });
+  }
+
+  /** Puts our own layer between the socket, the decoder and the library's responder. */
+  #interpose(): void {
+    const listen = takeOver(this.#socket, "listening");
+    this.#socket.on("listening", () => this.#guard(listen));
+
+    const decode = takeOver(this.#socket, "message");
+    this.#socket.on("message", (packet: Buffer, origin: Origin) => {
+      if (this.#gate.admits(packet, origin)) decode(packet, origin);
+    });
+
+    this.#mdns.on("query", (query: Query, origin: Origin) => this.#listener.asked(query, origin));
+    this.#mdns.on("response", (packet: RawPacket, origin: Origin) => this.#listener.answered(packet, origin));
+    this.#mdns.respond = (packet, done) => this.#transmit(packet, done);
+
+    this.#mdns.on("error", (error: Error) => this.#fail(error));
+    // A warning is a packet that cannot be decoded, or an error of the socket.
+    this.#mdns.on("warning", (error: Error) => {
+      if (systemCode(error) !== undefined && "syscall" in error) this.#fail(error);
+    });
+  }
+
+  /** Our addresses on this link. */
+  #told(): string[] {
+    return this.#address.cidrs.map((cidr) => cidr.replace(/\/.*$/, ""));
+  }
+
+  #transmit(packet: OutgoingPacket | readonly OutgoingRecord[], done?: Done): void {
+    const whole = isList(packet) ? { answers: packet, additionals: [] } : packet;
+    const corrected = correct(whole, this.#told());
+    if (corrected === undefined) done?.(null);
+    else {
+      this.#send(corrected, (error) => {
+        this.#sent(error);
+        done?.(error);
+      });
+    }
+  }
+
+  #sent(error: Error | null | undefined): void {
+    if (error) this.#fail(error);
+    else if (!this.#failed && !this.#closed) this.#listener.sent();
+  }
+
+  #fail(error: Error): void {
+    if (this.#failed || this.#closed) return;
+    this.#failed = true;
+    this.#listener.failed(error);
+  }
+
+  /** The library lets pass what the system throws at it: for lack of netlink, say, or of a device. */
+  #guard<Result>(run: () => Result): Result | null {
+    try {
+      return run();
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+      return null;
+    }
+  }
+
+  /** Runs one step of closing; what does not call back in time, or throws, is left behind. */
+  #within(step: (done: () => void) => void): Promise<void> {
+    return new Promise((resolve) => {
+      const stop = this.#clock.after(STEP_OF_CLOSING, resolve);
+      try {
+        step(() => {
+          stop();
+          resolve();
+        });
+      } catch {
+        stop();
+        resolve(); // a socket that never opened cannot be closed either
+      }
+    });
+  }
+}
+
+function socketOptions({ family }: LinkAddress): SocketOptions {
+  // A socket of both families would take IPv4 away from the sockets beside it.
+  return family === 4 ? { type: "udp4", reuseAddr: true } : { type: "udp6", reuseAddr: true, ipv6Only: true };
+}
+
+/** Bound to one address alone, the socket would hear no multicast on Linux. */
+function multicastOptions({ family, address, interface: name }: LinkAddress): object {
+  return family === 4
+    ? { interface: address, bind: "0.0.0.0" }
+    : { type: "udp6", ip: "ff02::fb", interface: `::%${name}`, bind: "::" };
+}
+
+function isList(packet: OutgoingPacket | readonly OutgoingRecord[]): packet is readonly OutgoingRecord[] {
+  return Array.isArray(packet);
+}
+
+type Done = (error: Error | null | undefined) => void;
+type Respond = (packet: OutgoingPacket | readonly OutgoingRecord[], done?: Done) => void;
+type Listener = (...args: never[]) => void;
+
+/** The part of an event emitter that is needed to stand between it and its listeners. */
+interface Emitter {
+  on(event: string, listener: Listener): unknown;
+  listeners(event: string): unknown[];
+  removeAllListeners(event: string): unknown;
+}
+
+/** The multicast-dns object inside the library: public in JavaScript, `any` in its types. */
+interface InnerMdns extends Emitter {
+  respond: Respond;
+  query(questions: readonly { name: string; type: "PTR" }[], done: Done): void;
+}
+
+function innerMdns(bonjour: Bonjour): InnerMdns {
+  // `server` is private in the types only. Without it there is no listener for
+  // errors, so that a second responder on the port would end the process.
+  return (bonjour as unknown as { readonly server: { readonly mdns: InnerMdns } }).server.mdns;
+}
+
+/** Removes the listeners that the library set on `event` and returns a function that calls them. */
+function takeOver(emitter: Emitter, event: string): (...args: unknown[]) => void {
+  const listeners = emitter.listeners(event) as ((...args: unknown[]) => void)[]; // an emitter holds nothing else
+  emitter.removeAllListeners(event);
+  return (...args) => {
+    for (const listener of listeners) Reflect.apply(listener, emitter, args);
+  };
+}

@@ -197,6 +197,8 @@ export const statusView = z.object({
   port: z.number().int(),
   inbox: z.object({ path: z.string(), free: z.number().int().nullable(), problem: z.string().nullable() }),
   paths: z.object({ config: z.string(), state: z.string(), socket: z.string() }),
+  /** What keeps the daemon from more than it needs: `full` also means that it can write nowhere else. */
+  sandbox: z.enum(["full", "seccomp only", "none"]),
   interfaces: z.array(
     z.object({ name: z.string(), address: z.string(), used: z.boolean(), reason: z.string().nullable() }),
   ),

@@ -30,6 +30,8 @@ export interface Places {
 export interface Host {
   readonly platform: string;
   readonly uid: number;
+  /** Name of the user; undefined when the system has none for the uid. */
+  readonly user: string | undefined;
   /** Absolute path of the user's home. */
   readonly home: string;
   /** Whether `path` is a directory, not a link to one, that belongs to the user. */
@@ -64,6 +66,10 @@ function xdg(env: Env, name: string, fallback: string): string {
 }
 
 function runtimeDirectory(env: Env, host: Host): string | undefined {
+  // Of `lanxferd@USER.service`, which does not know of sessions and their
+  // directories. There while it runs, and only root can make it.
+  const ofService = `/run/lanxfer/${host.user}`;
+  if (host.user !== undefined && host.ownsDirectory(ofService)) return ofService;
   const given = absolute(env["XDG_RUNTIME_DIR"]);
   if (given !== undefined) return `${given}/lanxfer`;
   // cron and `su` leave the variable out although the directory is there.

@@ -2,6 +2,7 @@
 
 import { lstatSync } from "node:fs";
 import { connect } from "node:net";
+import { userInfo } from "node:os";
 import { dirname } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import { LanxferError, systemCode } from "../core/errors.ts";
@@ -14,6 +15,15 @@ const PASSING = new Set(["ENOENT", "ECONNREFUSED", "EAGAIN"]); // not there yet,
 export function ownsDirectory(path: string, uid: number): boolean {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   return stat?.isDirectory() === true && stat.uid === uid;
+}
+
+/** Undefined for a uid that has no entry in the system's list of users, as in some containers. */
+export function userName(): string | undefined {
+  try {
+    return userInfo().username;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -12,7 +12,7 @@ import type { ExitCode } from "../core/errors.ts";
 import { places } from "../core/places.ts";
 import { VERSION } from "../core/version.ts";
 import { asksFor, readArguments } from "./arguments.ts";
-import { ownsDirectory, waitForDaemon } from "./connect.ts";
+import { ownsDirectory, userName, waitForDaemon } from "./connect.ts";
 import { COMMANDS, GROUPS } from "./program.ts";
 import { Ui } from "./ui.ts";
 import { refuseInvite } from "./values.ts";
@@ -28,6 +28,7 @@ function socketPath(): string {
   const host = {
     platform: process.platform,
     uid,
+    user: userName(),
     home: homedir(),
     ownsDirectory: (path: string) => ownsDirectory(path, uid),
   };

@@ -77,6 +77,7 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
         port: listening.port,
         inbox: await inboxState(listening),
         paths: { config: config.path, state: host.places.state, socket: host.places.socket },
+        sandbox: listening.sandbox,
         interfaces: discovery.interfaces().map((each) => ({ ...each })),
         peers: discovery.peers().length,
         devices: trust.list().length,

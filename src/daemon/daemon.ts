@@ -3,6 +3,7 @@
  * and takes them down in the reverse one.
  */
 
+import { dirname } from "node:path";
 import { createControlApi } from "../control/api.ts";
 import { LanxferError, toLanxferError } from "../core/errors.ts";
 import { shortId } from "../core/ids.ts";
@@ -17,6 +18,7 @@ import { createHandlers } from "./control-handlers.ts";
 import { serveControl } from "./control-server.ts";
 import type { DaemonDeps } from "./deps.ts";
 import { isMountPoint, prepareInbox } from "./host/inbox.ts";
+import { probeSandbox, type Sandbox } from "./host/sandbox.ts";
 import { assemble, loadState, type Parts } from "./parts.ts";
 import { peerView } from "./views.ts";
 
@@ -66,6 +68,7 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
   for (const name of config.unknown()) log.warn({ setting: name }, "unknown setting ignored");
   parts.listening.inbox = await prepareInbox(config.get("inbox"), config.source("inbox") === "default");
   parts.listening.inboxMounted = await isMountPoint(parts.listening.inbox);
+  parts.listening.sandbox = await confinement(deps, parts);
   await parts.landed.load(state.history);
   await parts.incoming.restore(await findKept(parts.listening.inbox, state.key.id));
   down.push(parts.interrupted.watch());
@@ -104,6 +107,15 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
     "ready",
   );
   return listener.port;
+}
+
+/** What confines this process; as a service it is expected to be confined. */
+async function confinement({ config, host, log }: DaemonDeps, { listening }: Parts): Promise<Sandbox> {
+  const ours = [listening.inbox, dirname(config.path), host.places.state, dirname(host.places.socket)];
+  const sandbox = await probeSandbox(host.home, ours);
+  const isService = host.env["NOTIFY_SOCKET"] !== undefined;
+  if (isService && sandbox !== "full") log.warn({ sandbox }, "this system lets the service do more than it needs");
+  return sandbox;
 }
 
 /** Returns whether we know whose link it is. */

@@ -8,11 +8,13 @@
  */
 
 import { parseArgs } from "node:util";
+import { ControlClient } from "../control/client.ts";
 import { ERRORS, LanxferError, toLanxferError } from "../core/errors.ts";
 import { DEFAULT_PORT } from "../core/places.ts";
 import { VERSION } from "../core/version.ts";
 import { createDaemon, type Daemon } from "./daemon.ts";
-import { realDeps } from "./deps.ts";
+import { type DaemonDeps, realDeps } from "./deps.ts";
+import { type Alive, announceReady, notify } from "./host/service-notify.ts";
 import type { SettingName } from "./host/settings.ts";
 
 const HELP = `usage: lanxferd [options]
@@ -59,12 +61,23 @@ function readArguments(argv: readonly string[]): Flags | undefined {
   }
 }
 
-function fail(thrown: unknown): number {
+/** Resolves to the exit status for what stopped us, once the user and the service manager know of it. */
+async function fail(thrown: unknown): Promise<number> {
   const error = toLanxferError(thrown);
   process.stderr.write(`lanxferd: error: ${error.message}\n`);
   const hint = error.code === "E_USAGE" ? 'run "lanxferd --help"' : error.kind.hint;
   if (hint !== undefined) process.stderr.write(`lanxferd: hint: ${hint}\n`);
+  await notify(process.env, [`STATUS=${error.message}`]).catch(() => {});
   return error.kind.exit;
+}
+
+/** Asks over the control socket, as anybody would: that it answers is part of being alive. */
+function aliveOf({ host, config }: DaemonDeps, port: number): Alive {
+  const control = new ControlClient(host.places.socket, VERSION);
+  return async (signal) => {
+    const { transfers } = await control.call("get", "/v1/transfers", { query: {} }, signal);
+    return `${config.get("name")}, port ${port}, ${transfers.length} transfers under way`;
+  };
 }
 
 /** Resolves to the exit status when the daemon has ended. */
@@ -90,14 +103,19 @@ async function run(): Promise<number> {
   process.on("unhandledRejection", crash);
 
   const daemon: Daemon = await createDaemon(deps);
+  const { env, pid } = deps.host;
+  const send = (facts: readonly string[]) => notify(env, facts);
+  const { clock, log } = deps;
+  const quiet = await announceReady(aliveOf(deps, daemon.port), { env, pid, clock, log, send });
   const signal = await stopped;
   deps.log.info({ signal }, "stopping");
-  await daemon.close();
+  quiet();
+  await Promise.all([daemon.close(), send(["STOPPING=1"]).catch(() => {})]);
   deps.log.info({}, "stopped");
   return 0;
 }
 
 run().then(
   (status) => process.exit(status),
-  (error) => process.exit(fail(error)),
+  async (error) => process.exit(await fail(error)),
 );

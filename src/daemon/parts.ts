@@ -16,6 +16,7 @@ import { ALPN_TRANSFER, type MessageOf, RESUME } from "../transfer/wire.ts";
 import type { DaemonDeps } from "./deps.ts";
 import { inboxSpace } from "./host/inbox.ts";
 import { showNotice } from "./host/notify.ts";
+import type { Sandbox } from "./host/sandbox.ts";
 import { Admission } from "./incoming/admission.ts";
 import { Incoming } from "./incoming/incoming.ts";
 import { Interrupted } from "./incoming/interrupted.ts";
@@ -50,6 +51,7 @@ export interface Listening {
   inbox: string;
   /** A disk was mounted right there. */
   inboxMounted: boolean;
+  sandbox: Sandbox;
 }
 
 export interface Parts extends State {
@@ -87,7 +89,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
   const { clock, log, config, host } = deps;
   const { key, trust, pairingLock, contacts, history, outbox } = state;
   const dialing = { credentials: key, aes: host.aes, clock, ownAddresses: deps.ownAddresses };
-  const listening: Listening = { port: 0, inbox: config.get("inbox"), inboxMounted: false };
+  const listening: Listening = { port: 0, inbox: config.get("inbox"), inboxMounted: false, sandbox: "none" };
   const refusals = new Refusals(clock, log);
   const refused = (reason: string) => refusals.add(reason);
 

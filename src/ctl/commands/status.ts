@@ -44,6 +44,7 @@ function facts(view: StatusView): Fact[] {
     ["settings", path(paths.config)],
     ["state", path(paths.state)],
     ["socket", path(paths.socket)],
+    ["sandbox", safe(view.sandbox)],
     ...view.interfaces.map((link): Fact => {
       const reason = link.reason === null ? "" : `, ${safe(link.reason)}`;
       return ["network", `${safe(link.name)} ${safe(link.address)}, ${link.used ? "used" : "not used"}${reason}`];

@@ -2,7 +2,7 @@
 
 import { lstatSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { homedir, hostname } from "node:os";
+import { homedir, hostname, userInfo } from "node:os";
 import { type Places, places } from "../../core/places.ts";
 
 export interface HostFacts {
@@ -24,11 +24,12 @@ export interface HostFacts {
 export async function readHost(): Promise<HostFacts> {
   const uid = process.getuid?.() ?? 0;
   const home = homedir();
+  const { platform } = process;
   return {
-    places: places(process.env, { platform: process.platform, uid, home, ownsDirectory: (path) => owns(path, uid) }),
+    places: places(process.env, { platform, uid, user: userName(), home, ownsDirectory: (path) => owns(path, uid) }),
     home,
     hostname: hostname(),
-    platform: process.platform,
+    platform,
     env: process.env,
     uid,
     umask: process.umask(),
@@ -36,6 +37,15 @@ export async function readHost(): Promise<HostFacts> {
     pid: process.pid,
     node: process.version,
   };
+}
+
+/** Undefined for a uid that has no entry in the system's list of users, as in some containers. */
+function userName(): string | undefined {
+  try {
+    return userInfo().username;
+  } catch {
+    return undefined;
+  }
 }
 
 function owns(path: string, uid: number): boolean {

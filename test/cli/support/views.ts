@@ -141,6 +141,7 @@ export function status(change: Partial<StatusView> = {}): StatusView {
     port: 25_726,
     inbox: { path: "/home/me/LanInbox", free: 51_000_000_000, problem: null },
     paths: { config: "/home/me/.config/lanxfer", state: "/home/me/.local/state/lanxfer", socket: "/run/user/1000/x" },
+    sandbox: "full",
     interfaces: [
       { name: "eth0", address: "192.0.2.1", used: true, reason: null },
       { name: "docker0", address: "172.17.0.1", used: false, reason: "looks virtual" },

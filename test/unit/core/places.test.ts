@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Host, MAX_SOCKET_PATH, places } from "../../../src/core/places.ts";
 
-const linux: Host = { platform: "linux", uid: 1000, home: "/home/me", ownsDirectory: () => false };
+const linux: Host = { platform: "linux", uid: 1000, user: "me", home: "/home/me", ownsDirectory: () => false };
 const mac: Host = { ...linux, platform: "darwin", home: "/Users/me", ownsDirectory: () => true };
 
 describe("The places of lanxfer", () => {
@@ -31,9 +31,17 @@ describe("The places of lanxfer", () => {
 
   it("include the usual runtime directory only when it is ours", () => {
     const asked: string[] = [];
-    const ours = (path: string) => asked.push(path) > 0;
+    const ours = (path: string) => asked.push(path) > 0 && path !== "/run/lanxfer/me";
     expect(places({}, { ...linux, ownsDirectory: ours }).socket).toBe("/run/user/1000/lanxfer/control.sock");
-    expect(asked).toEqual(["/run/user/1000"]);
+    expect(asked).toEqual(["/run/lanxfer/me", "/run/user/1000"]);
+  });
+
+  it("have the socket where a service of the system that runs for the user has it, also within a session", () => {
+    const served: Host = { ...linux, ownsDirectory: (path) => path === "/run/lanxfer/me" };
+    expect(places({ XDG_RUNTIME_DIR: "/run/user/1000" }, served).socket).toBe("/run/lanxfer/me/control.sock");
+    expect(places({ LANXFER_SOCKET: "/x/y.sock" }, served).socket).toBe("/x/y.sock");
+    const nameless: Host = { ...linux, user: undefined, ownsDirectory: () => true };
+    expect(places({ XDG_RUNTIME_DIR: "/run/user/1000" }, nameless).socket).toBe("/run/user/1000/lanxfer/control.sock");
   });
 
   it("are all in Application Support on macOS, whatever a shell has set", () => {

@@ -2,9 +2,10 @@ import { defineConfig } from "vitest/config";
 
 // The suites, from quick to slow. `hosts`, `disk` and `faults` need root and say so
 // when they cannot run; with CI=true that is a failure (test/support/privilege.ts).
-const suite = (name: string, testTimeout: number, parallel: boolean) => ({
+const suite = (name: string, testTimeout: number, parallel: boolean, globalSetup: string[] = []) => ({
   test: {
     name,
+    globalSetup,
     include: [`test/${name}/**/*.test.ts`],
     testTimeout,
     hookTimeout: testTimeout,
@@ -20,7 +21,7 @@ export default defineConfig({
       suite("fuzz", 60_000, true),
       suite("cluster", 30_000, true),
       suite("cli", 60_000, true),
-      suite("hosts", 120_000, false),
+      suite("hosts", 120_000, false, ["test/support/measured.ts"]),
       suite("disk", 120_000, false),
       suite("faults", 240_000, false),
     ],

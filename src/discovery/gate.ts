@@ -55,7 +55,8 @@ export class Gate {
 
   /** `address` as it is to be dialled, when it is on the link; a record names a link-local one without its zone. */
   reachable(address: string): string | undefined {
-    if (isLinkLocal(address)) return `${address}%${this.#own.interface}`;
+    if (isLinkLocal(address))
+      return this.#own.cidrs.some(isLinkLocal) ? `${address}%${this.#own.interface}` : undefined;
     return isIn(this.#reach, address) ? address : undefined;
   }
 

@@ -51,6 +51,10 @@ describe("the gate of a link", () => {
     }
   });
 
+  it("takes no link-local address as reachable where the interface has no IPv6", () => {
+    expect(new Gate(ipv4Link("192.0.2.2/24"), new ManualClock()).reachable("fe80::9")).toBeUndefined();
+  });
+
   it("follows the addresses of its interface", () => {
     const gate = new Gate(ipv6Link("fe80::2/64"), new ManualClock());
     expect(gate.reachable("2001:db8::9")).toBeUndefined();

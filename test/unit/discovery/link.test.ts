@@ -113,7 +113,7 @@ describeOnLoopback("a link", () => {
     const [first] = heard.filter((one) => one.heard.kind === "sighting" && one.heard.id === other);
     expect(first?.from).toEqual({ address: "127.0.0.1", interface: "lo" });
     // Only what is on this link: a record must not make us connect to anywhere else.
-    expect(first?.heard).toMatchObject({ addresses: ["127.0.0.9", "fe80::9%lo"] });
+    expect(first?.heard).toMatchObject({ addresses: ["127.0.0.9"] });
     expect(heard.some((one) => one.heard.kind === "sighting" && one.heard.id === own.id)).toBe(false);
   });
 
@@ -137,18 +137,19 @@ describeOnLoopback("a link", () => {
     const clock = new ManualClock();
     await using observer = await Observer.open();
     open(LO, clock);
-    await eventually("the first packets", () => (worked === 2 ? true : undefined));
+    await eventually("the first packets", () => (worked >= 2 ? true : undefined));
     await clock.pass(1000);
-    await eventually("the second ones", () => (worked === 4 ? true : undefined));
+    await eventually("the second ones", () => (worked >= 4 ? true : undefined));
+    const before = worked;
     await clock.pass(4900);
     await observer.say(QUESTION);
     await pause(100); // until the link has heard it
     await clock.pass(4900);
     await pause(100);
-    expect(worked).toBe(4);
+    expect(worked).toBe(before);
     await eventually("its own question", async () => {
       await clock.pass(500);
-      return worked === 5 ? true : undefined;
+      return worked > before ? true : undefined;
     });
   });
 
@@ -156,14 +157,15 @@ describeOnLoopback("a link", () => {
     const clock = new ManualClock();
     needed = false;
     open(LO, clock);
-    await eventually("the first packets", () => (worked === 2 ? true : undefined));
+    await eventually("the first packets", () => (worked >= 2 ? true : undefined));
     await clock.pass(1000);
-    await eventually("the second ones", () => (worked === 4 ? true : undefined));
+    await eventually("the second ones", () => (worked >= 4 ? true : undefined));
+    const before = worked;
     await clock.pass(55_000);
     await pause(100);
-    expect(worked).toBe(4);
+    expect(worked).toBe(before);
     await clock.pass(5_000);
-    await eventually("its own question", () => (worked === 5 ? true : undefined));
+    await eventually("its own question", () => (worked > before ? true : undefined));
   });
 
   it("answers a question for its host with the addresses it has now, and announces new ones", async () => {

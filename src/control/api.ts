@@ -76,8 +76,8 @@ export interface ControlHandlers {
   unlockPairing(): Promise<void>;
   /** Newest first. */
   inbox(query: InboxQuery): Promise<InboxView[]>;
-  /** Newest first. */
-  history(limit: number): Promise<HistoryView[]>;
+  /** Newest first; `damaged` lines were passed over on the way. */
+  history(query: z.infer<typeof historyQuery>): Promise<{ history: HistoryView[]; damaged: number }>;
   settings(): SettingView[];
   changeSetting(name: string, value: unknown): Promise<SettingView>;
   unsetSetting(name: string): Promise<SettingView>;
@@ -91,7 +91,6 @@ export interface ControlApiOptions {
 }
 
 const MAX_BODY = 4 * 1024 * 1024; // a send request with thousands of long paths
-const DEFAULT_HISTORY = 100;
 
 /** Builds the API. The type of what it returns is the contract of both programs. */
 export function createControlApi(handlers: ControlHandlers, options: ControlApiOptions) {
@@ -145,9 +144,7 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
     })
 
     .get("/v1/inbox", query(inboxQuery), async (c) => c.json({ items: await handlers.inbox(c.req.valid("query")) }))
-    .get("/v1/history", query(historyQuery), async (c) =>
-      c.json({ history: await handlers.history(c.req.valid("query").limit ?? DEFAULT_HISTORY) }),
-    )
+    .get("/v1/history", query(historyQuery), async (c) => c.json(await handlers.history(c.req.valid("query"))))
 
     .get("/v1/settings", (c) => c.json({ settings: handlers.settings() }))
     .put("/v1/settings/:name", body(settingValue), async (c) =>

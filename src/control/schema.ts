@@ -85,6 +85,8 @@ export const itemView = z.object({
   as: z.string().nullable(),
   /** Where it is on this machine; only for what was received here. */
   path: z.string().nullable(),
+  /** Digest of a file's content, as the protocol defines it; null until it is known, and for a folder. */
+  root: z.string().nullable(),
 });
 
 export const transferView = z.object({
@@ -92,7 +94,10 @@ export const transferView = z.object({
   direction: z.enum(["out", "in"]),
   peer: z.object({ id: z.string(), name: z.string() }),
   state: transferState,
+  /** Of what is received, at most 1,000 are listed. */
   items: z.array(itemView),
+  /** How many top-level files and folders there are, listed or not. */
+  count: z.number().int(),
   /** How many files and folders in all, inner ones included. */
   entries: z.number().int(),
   bytes: z.number().int(),
@@ -111,6 +116,8 @@ export const transferView = z.object({
   excluded: z.number().int(),
   /** What the sender's user said about it. */
   note: z.string().nullable(),
+  /** The sources changed after they had been queued; they were sent as they are now. */
+  sourceChanged: z.boolean(),
   startedAt: z.string(),
   endedAt: z.string().nullable(),
   error: errorView.nullable(),
@@ -132,21 +139,43 @@ export const offerView = z.object({
 });
 export type OfferView = z.infer<typeof offerView>;
 
+/** The program that the user wants to be run for what was received, and how that went. */
+export const hookView = z.object({
+  /** `done` is exit status 0. What is `waiting` or `running` when lanxferd ends is run when it runs again. */
+  state: z.enum(["waiting", "running", "done", "failed"]),
+  /** How often it was started. */
+  attempts: z.number().int(),
+  exit: z.number().int().nullable(),
+  /** The signal that ended it. */
+  signal: z.string().nullable(),
+  ms: z.number().int().nullable(),
+  /** Why it failed, when it is not the exit status or the signal that tells. */
+  problem: z.string().nullable(),
+  /** The first kibibyte of what it wrote to standard error, made safe to print. */
+  stderr: z.string(),
+});
+export type HookView = z.infer<typeof hookView>;
+
 /** One line of the history: a transfer that has ended. */
 export const historyView = z.object({
   v: z.literal(1),
+  /** When it ended. */
   at: z.string(),
   id: z.string(),
   direction: z.enum(["out", "in"]),
   peer: z.object({ id: z.string(), name: z.string() }),
   result: z.enum(["done", "failed", "cancelled"]),
   items: z.array(itemView),
+  count: z.number().int(),
   entries: z.number().int(),
   bytes: z.number().int(),
+  /** From the beginning to the end, with all attempts and the waits between them. */
   ms: z.number().int(),
   error: errorView.nullable(),
-  /** Missing in the lines of older versions. */
-  note: z.string().nullable().default(null),
+  note: z.string().nullable(),
+  sourceChanged: z.boolean(),
+  /** Null when none was to be run. */
+  hook: hookView.nullable(),
 });
 export type HistoryView = z.infer<typeof historyView>;
 
@@ -210,6 +239,12 @@ export const statusView = z.object({
   pairing: z.enum(["closed", "open", "locked"]),
   /** Counts since the start: connections refused before authentication, by reason. */
   refused: z.record(z.string(), z.number().int()),
+  history: z.object({
+    /** Of all its files. */
+    bytes: z.number().int(),
+    /** Lines that could not be understood when something was read of it since the start. */
+    damaged: z.number().int(),
+  }),
 });
 export type StatusView = z.infer<typeof statusView>;
 
@@ -331,7 +366,14 @@ export const inboxQuery = z.object({
   limit: z.coerce.number().int().min(1).max(10_000).optional(),
 });
 export type InboxQuery = z.infer<typeof inboxQuery>;
-export const historyQuery = z.object({ limit: z.coerce.number().int().min(1).max(10_000).optional() });
+export const historyQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(10_000).optional(),
+  /** Name, or id or beginning of it, also of a device that is not paired any more. */
+  peer: name.optional(),
+  /** Only what ended then or later: milliseconds since 1970. */
+  since: z.coerce.number().min(0).max(8.64e15).optional(),
+});
+export type HistoryQuery = z.infer<typeof historyQuery>;
 export const transfersQuery = z.object({ all: z.enum(["true", "false"]).optional() });
 
 // --- events -----------------------------------------------------------------

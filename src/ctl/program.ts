@@ -13,6 +13,7 @@ import {
   parsePattern,
   parsePlace,
   parseRate,
+  parseSince,
   parseTtl,
 } from "./values.ts";
 
@@ -240,7 +241,12 @@ export const COMMANDS: readonly Command[] = [
       words: ["history"],
       summary: "show past transfers, the newest first",
       positionals: [],
-      options: { limit: { summary: "how many at most (100)", parse: parseLimit }, json: JSON_OUTPUT },
+      options: {
+        peer: { summary: "only with this device: its name, its id, or the beginning of that", parse: parseName },
+        since: { summary: "only what ended since: 7d or 12h ago, 2026-05-01, 2026-05-01T14:00", parse: parseSince },
+        limit: { summary: "how many at most (100)", parse: parseLimit },
+        json: JSON_OUTPUT,
+      },
     },
     async () => (await import("./commands/history.ts")).history,
   ),

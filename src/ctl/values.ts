@@ -46,6 +46,20 @@ export function parseRate(text: string): number {
   return rate >= LEAST_RATE ? rate : usage(`a transfer needs at least 1k bytes a second, not ${text}`);
 }
 
+/** A point in time: so long ago, or milliseconds since 1970. */
+export type Since = { readonly ago: number } | { readonly at: number };
+
+/** `7d`, `12h`, `30m` ago, `2026-05-01`, or `2026-05-01T14:00`, in the time of this machine unless it says its zone. */
+export function parseSince(text: string): Since {
+  const days = /^(\d{1,6})d$/.exec(text);
+  if (days !== null) return { ago: Number(days[1]) * 24 * HOUR };
+  if (/^[\dhms]+$/.test(text)) return { ago: parseDuration(text) };
+  // Of a date alone, JavaScript would take the midnight of Greenwich.
+  const isDate = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/.test(text);
+  const at = isDate ? new Date(text.includes("T") ? text : `${text}T00:00`).getTime() : Number.NaN;
+  return Number.isNaN(at) ? usage(`not a time: ${text} (write 7d, 12h, 2026-05-01 or 2026-05-01T14:00)`) : { at };
+}
+
 /** Where a daemon is; without a port it is on the usual one. */
 export function parsePlace(text: string): HostPort {
   return parseHostPort(text, DEFAULT_PORT);

@@ -1,7 +1,7 @@
 /** What each route of the control API does: looks up, calls the part that knows, shows the result. */
 
 import type { ControlHandlers } from "../control/api.ts";
-import type { SettingView, StatusView } from "../control/schema.ts";
+import type { HistoryView, SettingView, StatusView } from "../control/schema.ts";
 import { LanxferError, toLanxferError } from "../core/errors.ts";
 import { formatDeviceId, shortId } from "../core/ids.ts";
 import { VERSION } from "../core/version.ts";
@@ -16,6 +16,9 @@ import { preview } from "./outgoing/preview.ts";
 import type { Listening, Parts } from "./parts.ts";
 import { arrived } from "./record/arrived.ts";
 import { deviceView, peerView } from "./views.ts";
+
+/** Lines that `history` shows when it is not told how many. */
+const DEFAULT_HISTORY = 100;
 
 export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers {
   const { clock, config, host, log } = deps;
@@ -85,6 +88,7 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
         offers: offers.list().length,
         pairing: pairing.state,
         refused: { ...parts.refusals.counts },
+        history: { bytes: history.bytes, damaged: history.damaged },
       };
     },
 
@@ -133,7 +137,10 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
     inbox({ from, limit }) {
       return arrived(history, { from: from === undefined ? undefined : device(from).id, limit });
     },
-    history: (limit) => history.read(limit),
+    history: ({ limit = DEFAULT_HISTORY, peer, since = 0 }) => {
+      const isWanted = peer === undefined ? () => true : isOf(peer, trust.list());
+      return history.read({ limit, filter: (line) => Date.parse(line.at) >= since && isWanted(line) });
+    },
 
     settings: () => (Object.keys(SETTINGS) as SettingName[]).map(setting), // the record's own keys
     changeSetting: async (name, value) => changed(config.set(name, value)),
@@ -151,4 +158,15 @@ async function inboxState({ inbox: path, inboxMounted }: Listening): Promise<Sta
     const { message, details } = toLanxferError(error);
     return { path, free: null, problem: String(details["text"] ?? message) };
   }
+}
+
+/**
+ * Whether a line of the history is about the device that is named: one that is
+ * paired, by its name; else by the name that it had then, or the beginning of its id.
+ */
+function isOf(target: string, paired: readonly Device[]): (line: HistoryView) => boolean {
+  const known = paired.find(({ name }) => name === target);
+  if (known !== undefined) return ({ peer }) => peer.id === known.id;
+  const id = target.toLowerCase().replace(/[\s-]/g, "");
+  return ({ peer }) => peer.name === target || (id !== "" && peer.id.startsWith(id));
 }

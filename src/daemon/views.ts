@@ -35,7 +35,9 @@ export function deviceView(device: Device): DeviceView {
 
 /** The line that an ended transfer leaves in the history. */
 export function historyView(transfer: TransferView, ms: number): HistoryView {
-  const { id, direction, peer, state, items, entries, bytes, error, note, endedAt, startedAt } = transfer;
+  const { id, direction, peer, state, items, entries, bytes, error, endedAt, startedAt } = transfer;
+  const { count, note, sourceChanged } = transfer;
   const result = state === "done" || state === "cancelled" ? state : "failed";
-  return { v: 1, at: endedAt ?? startedAt, id, direction, peer, result, items, entries, bytes, ms, error, note };
+  const what = { items, count, entries, bytes, note, sourceChanged };
+  return { v: 1, at: endedAt ?? startedAt, id, direction, peer, result, ...what, ms, error, hook: null };
 }

@@ -24,8 +24,14 @@ type SavedItem = MessageOf<"saved">["items"][number];
 export type ReceiverEvent =
   /** Verified and written, in all (bytes). */
   | { readonly type: "moved"; readonly bytes: number }
-  /** A top-level item is under its final name; `item` counts from 0. */
-  | { readonly type: "published"; readonly item: number; readonly as: string }
+  /** A top-level item is under its final name; `item` counts from 0. `root` is that of a file. */
+  | {
+      readonly type: "published";
+      readonly item: number;
+      readonly name: string;
+      readonly as: string;
+      readonly root: string | undefined;
+    }
   /** An inner name had to be changed. */
   | { readonly type: "renamed"; readonly path: string; readonly as: string }
   /** So many of these bytes were here before, in all. */
@@ -253,7 +259,7 @@ export class IncomingTransfer {
     this.#saved.push({ index, ...(root !== undefined && { root }), ...(changed && { as }) });
     if (item >= 0 && as !== undefined) {
       this.#published = true;
-      this.#report({ type: "published", item, as });
+      this.#report({ type: "published", item, name: path[0] ?? "", as, root });
     } else if (changed) this.#report({ type: "renamed", path: path.join("/"), as });
   }
 }

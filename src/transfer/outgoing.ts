@@ -36,8 +36,11 @@ export type SenderEvent =
   | { readonly type: "resumed"; readonly bytes: number }
   /** The receiver has verified and written this many bytes in all. */
   | { readonly type: "moved"; readonly bytes: number }
-  /** A top-level item is under its final name; `item` counts from 0 in the order of `totals.items`. */
-  | { readonly type: "saved"; readonly item: number; readonly as: string }
+  /**
+   * A top-level item is under its final name; `item` counts from 0 in the order of
+   * `totals.items`. `root` is that of a file, where this attempt has come to it.
+   */
+  | { readonly type: "saved"; readonly item: number; readonly as: string; readonly root: string | undefined }
   /** An inner name had to be changed. */
   | { readonly type: "renamed"; readonly path: string; readonly as: string }
   /** Everything is sent; the receiver flushes and publishes. */
@@ -177,7 +180,7 @@ export class Outgoing {
         if (!this.#landed.has(item)) throw new LanxferError("E_PROTO", { text: "landed: not all listed items" });
       }
       report({ type: "resumed", bytes: totals.bytes });
-      for (const [item, as] of this.#landed) report({ type: "saved", item, as });
+      for (const [item, as] of this.#landed) report({ type: "saved", item, as, root: undefined });
       return;
     }
     if (this.#unsaved.size > 0) throw new LanxferError("E_PROTO", { text: "complete before everything was saved" });
@@ -202,7 +205,7 @@ export class Outgoing {
     if (sent.root !== root) throw new LanxferError("E_INTEGRITY");
     this.#unsaved.delete(index);
     const name = sent.path.at(-1) ?? "";
-    if (sent.item >= 0) this.transfer.report({ type: "saved", item: sent.item, as: as ?? name });
+    if (sent.item >= 0) this.transfer.report({ type: "saved", item: sent.item, as: as ?? name, root });
     else if (as !== undefined) this.transfer.report({ type: "renamed", path: sent.path.join("/"), as });
   }
 }

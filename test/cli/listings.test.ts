@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ControlHandlers } from "../../src/control/api.ts";
-import type { InboxQuery } from "../../src/control/schema.ts";
+import type { HistoryQuery, InboxQuery } from "../../src/control/schema.ts";
 import { LanxferError, toView } from "../../src/core/errors.ts";
 import { differences, untouched } from "../support/tree.ts";
 import { ACTIVE, objects, Place, transcript } from "./support/place.ts";
@@ -89,15 +89,22 @@ const CASES: readonly Case[] = [
     golden: "history",
     args: ["history", "--limit", "2"],
     handlers: {
-      history: async (limit) =>
-        [
+      history: async ({ limit }) => ({
+        damaged: 0,
+        history: [
           views.history({ note: "signed at last" }),
           views.history({ direction: "in", result: "failed", error: NO_SPACE() }),
           views.history(),
         ].slice(0, limit),
+      }),
     },
   },
-  { golden: "history-none", args: ["history"], handlers: { history: async (limit) => Array(100 - limit) } },
+  {
+    golden: "history-damaged",
+    args: ["history", "--peer", "alice", "--since", "2026-05-01"],
+    handlers: { history: async () => ({ history: [], damaged: 2 }) },
+  },
+  { golden: "history-none", args: ["history"], handlers: { history: async () => ({ history: [], damaged: 0 }) } },
   { golden: "status", args: ["status"], handlers: { status: async () => views.status() } },
   { golden: "status-json", args: ["status", "--json"], handlers: { status: async () => views.status() } },
   {
@@ -110,6 +117,7 @@ const CASES: readonly Case[] = [
           interfaces: [],
           pairing: "locked",
           refused: {},
+          history: { bytes: 9_000_000, damaged: 2 },
         }),
     },
   },
@@ -155,6 +163,27 @@ function v6(address: string) {
   return { address, port: 4000, interface: null, source: "static" as const };
 }
 
+describe("lanxferctl history", () => {
+  it("asks the daemon for what is wanted, times reckoned from now", async () => {
+    const place = await Place.open();
+    const asked: HistoryQuery[] = [];
+    await place.daemon({
+      history: async (query) => {
+        asked.push(query);
+        return { history: [], damaged: 0 };
+      },
+    });
+    const before = Date.now();
+    for (const since of ["2026-05-01T12:00Z", "2h"]) {
+      await place.ctl(["history", "--peer", "alice & bob", "--since", since, "--limit", "5"]);
+    }
+    const at = Date.UTC(2026, 4, 1, 12);
+    expect(asked[0]).toEqual({ peer: "alice & bob", since: at, limit: 5 });
+    expect(asked[1]?.since).toBeGreaterThanOrEqual(before - 2 * 3_600_000);
+    expect(asked[1]?.since).toBeLessThan(before - 2 * 3_600_000 + 60_000);
+  });
+});
+
 describe("lanxferctl shows", () => {
   it.each(CASES)(
     "$golden as people and programs know it, and leaves nothing behind",
@@ -178,7 +207,7 @@ it("lanxferctl inbox ends paths with NUL for programs that want it, and gives th
 });
 
 const who = { id: "h", name: HOSTILE };
-const hostileItem = { name: HOSTILE, type: "file" as const, as: HOSTILE, path: `/in/${HOSTILE}` };
+const hostileItem = { name: HOSTILE, type: "file" as const, as: HOSTILE, path: `/in/${HOSTILE}`, root: null };
 const hostileError = { ...NO_SPACE(), message: HOSTILE, hint: HOSTILE };
 
 /** Every command that shows something from elsewhere, with the same name in every place. */
@@ -209,7 +238,10 @@ const HOSTILE_CASES: readonly Omit<Case, "golden">[] = [
   {
     args: ["history"],
     handlers: {
-      history: async () => [views.history({ peer: who, items: [hostileItem], error: hostileError, note: HOSTILE })],
+      history: async () => ({
+        history: [views.history({ peer: who, items: [hostileItem], error: hostileError, note: HOSTILE })],
+        damaged: 0,
+      }),
     },
   },
   {

@@ -19,7 +19,7 @@ async function waiting(
   start = (place: Place, words: readonly string[]) => place.start(words),
 ) {
   const place = await Place.open();
-  const nothing = { transfers: () => [], history: async () => [], identity: () => views.IDENTITY };
+  const nothing = { transfers: () => [], history: async () => views.page([]), identity: () => views.IDENTITY };
   const daemon = await place.daemon({ ...nothing, ...handlers });
   const receiving = start(place, ["receive", ...args]);
   await poll(() => daemon.watched).toBe(true);
@@ -88,7 +88,7 @@ describe("lanxferctl receive --once", () => {
     const half = { ...parts, items: [{ ...views.item("one", "one"), path: "/in/one" }, views.item("two")] };
     const { receiving, tell } = await waiting(["--once"], {
       transfers: () => [before, half],
-      history: async () => [line(before)],
+      history: async () => views.page([line(before)]),
     });
     tell(landed(parts));
     tell(landed(incoming("new", "new")));
@@ -99,7 +99,7 @@ describe("lanxferctl receive --once", () => {
     const place = await Place.open();
     const early = landed(incoming("early", "early"));
     let looks = 0;
-    await place.daemon({ transfers: () => (looks++ === 0 ? [] : [early]), history: async () => [] });
+    await place.daemon({ transfers: () => (looks++ === 0 ? [] : [early]), history: async () => views.page([]) });
     expect(await place.ctl(["receive", "--once"])).toMatchObject({ code: 0, stdout: "/in/early\n" });
   });
 
@@ -132,7 +132,7 @@ describe("lanxferctl receive --once", () => {
   it("finds what arrived while it had fallen behind", async () => {
     const missed = landed(incoming("missed", "missed"));
     const lines: TransferView[] = [];
-    const { receiving, daemon } = await waiting(["--once"], { history: async () => lines.map(line) });
+    const { receiving, daemon } = await waiting(["--once"], { history: async () => views.page(lines.map(line)) });
     lines.push(missed);
     daemon.emit({ type: "overrun" });
     expect(await receiving.finished).toMatchObject({ code: 0, stdout: "/in/missed\n" });
@@ -141,11 +141,14 @@ describe("lanxferctl receive --once", () => {
   it("finds what arrived at a daemon that was started anew, and tells nothing of before", async () => {
     const before = line(landed(incoming("before", "before")));
     const handlers = { transfers: () => [], identity: () => views.IDENTITY };
-    const { place, daemon, receiving } = await waiting(["--once"], { ...handlers, history: async () => [before] });
+    const { place, daemon, receiving } = await waiting(["--once"], {
+      ...handlers,
+      history: async () => views.page([before]),
+    });
     await daemon.close();
     await new Promise((resolve) => setTimeout(resolve, 300)); // longer than between two attempts
     const since = [line(landed(incoming("second", "second"))), line(landed(incoming("first", "first"))), before];
-    await place.daemon({ ...handlers, history: async () => since });
+    await place.daemon({ ...handlers, history: async () => views.page(since) });
     expect(await receiving.finished).toMatchObject({ code: 0, stdout: "/in/first\n", stderr: "" });
   });
 });

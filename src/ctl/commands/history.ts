@@ -8,20 +8,32 @@ import { table } from "../render/table.ts";
 import { formatWhen } from "../render/time.ts";
 import { noted, path, what } from "../render/words.ts";
 import type { Ui } from "../ui.ts";
+import type { Since } from "../values.ts";
 
 export async function history(
   client: ControlClient,
-  args: { readonly limit: number | undefined },
+  args: { readonly limit: number | undefined; readonly peer: string | undefined; readonly since: Since | undefined },
   ui: Ui,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  const query = args.limit === undefined ? {} : { limit: args.limit };
-  const { history } = await client.call("get", "/v1/history", { query }, signal);
+  const { limit, peer } = args;
+  const since = args.since && ("ago" in args.since ? ui.clock.now() - args.since.ago : args.since.at);
+  const query = {
+    ...(limit !== undefined && { limit }),
+    ...(peer !== undefined && { peer }),
+    ...(since !== undefined && { since: Math.max(0, since) }),
+  };
+  const { history, damaged } = await client.call("get", "/v1/history", { query }, signal);
   for (const line of history) ui.object(line);
   const header = ["WHEN", "PEER", "RESULT", "SIZE", "TOOK", "WHAT"];
   if (history.length > 0) ui.print(...(await table(header, history.map(row))));
-  else if (!ui.json) ui.notice("nothing was sent or received yet");
+  else if (!ui.json) ui.notice(nothing(args));
+  if (damaged > 0) ui.notice(`lines of the history that are damaged and were passed over: ${damaged}`);
   return 0;
+}
+
+function nothing({ peer, since }: { readonly peer: string | undefined; readonly since: Since | undefined }): string {
+  return peer === undefined && since === undefined ? "nothing was sent or received yet" : "nothing of that kind";
 }
 
 function row(line: HistoryView): string[] {

@@ -54,8 +54,13 @@ function facts(view: StatusView): Fact[] {
     ...(view.pairing === "locked"
       ? [["pairing", 'by code is locked: "lanxferctl pair --unlock" ends that'] as const]
       : []),
+    ["history", `${formatSize(view.history.bytes)}${damaged(view.history)}`],
     ["refused", refused.length === 0 ? "nothing" : refused.join(", ")],
   ];
+}
+
+function damaged({ damaged }: StatusView["history"]): string {
+  return damaged === 0 ? "" : `, ${damaged} damaged lines were passed over`;
 }
 
 /** One fact a line. The names are ours, so their length is their width. */

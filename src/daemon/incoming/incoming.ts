@@ -249,8 +249,8 @@ export class Incoming {
   }
 
   #start(offer: Offer, start: Start, cancel: (reason: LanxferError) => void): TransferRecord {
-    const { id, items, entries, bytes, note = null } = offer;
-    return this.#deps.transfers.start({ id, direction: "in", items, entries, bytes, note, ...start }, cancel);
+    const { id, items, count, entries, bytes, note = null } = offer;
+    return this.#deps.transfers.start({ id, direction: "in", items, count, entries, bytes, note, ...start }, cancel);
   }
 
   async #wait(kept: Kept, record: TransferRecord, moved: number): Promise<void> {
@@ -269,7 +269,12 @@ export class Incoming {
         record.patch({ moved: event.bytes });
         break;
       case "published":
-        record.published(event.item, event.as, join(inbox, event.as));
+        record.published(event.item, {
+          name: event.name,
+          as: event.as,
+          path: join(inbox, event.as),
+          root: event.root ?? null,
+        });
         break;
       case "resumed":
         record.patch({ resumed: event.bytes });

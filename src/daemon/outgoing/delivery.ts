@@ -214,7 +214,7 @@ export class Delivery {
         record.patch({ moved: event.bytes });
         break;
       case "saved":
-        record.published(event.item, event.as, null);
+        record.published(event.item, { name: event.as, as: event.as, path: null, root: event.root ?? null });
         break;
       case "renamed":
         record.renamed(event.path, event.as);

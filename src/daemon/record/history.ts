@@ -1,102 +1,96 @@
 /**
  * What has ended, in both directions: one JSON line each, flushed before the
- * append counts as done. A damaged line is passed over, never mended.
+ * append counts as done, in files whose size and number are bounded. A line that
+ * is damaged is passed over and counted, never mended.
  */
 
-import { type FileHandle, open } from "node:fs/promises";
-import type { HistoryView } from "../../control/schema.ts";
+import type { HistoryView, HookView } from "../../control/schema.ts";
 import { LanxferError, systemCode } from "../../core/errors.ts";
+import { hookLine, Reading, transferLine } from "./history-lines.ts";
+import { RotatedLines, type RotationOptions } from "./rotated-lines.ts";
 
-/** Read from the end of the file in pieces of this size (bytes). */
-const PIECE = 64 * 1024;
-/** A line is cut off as damaged beyond this (bytes): no honest one is as long. */
-const MAX_LINE = 4 * 1024 * 1024;
+/** About a hundred thousand transfers of a file or two. */
+const ROTATION: RotationOptions = { bytes: 8 * 1024 * 1024, files: 5 };
+
+/** Damaged lines that are told apart. */
+const MAX_DAMAGED = 10_000;
+
+/** What is wanted of the history. */
+export interface Wanted {
+  readonly limit: number;
+  readonly filter?: (line: HistoryView) => boolean;
+}
 
 export class History {
-  readonly #path: string;
-  readonly #file: FileHandle;
-  #appending: Promise<void> = Promise.resolve();
+  readonly #lines: RotatedLines;
+  /** Places of lines that were not understood. */
+  readonly #damaged = new Set<string>();
 
-  private constructor(path: string, file: FileHandle) {
-    this.#path = path;
-    this.#file = file;
+  private constructor(lines: RotatedLines) {
+    this.#lines = lines;
   }
 
   /** Throws E_STATE when the file cannot be used. */
-  static async open(path: string): Promise<History> {
+  static async open(path: string, rotation: RotationOptions = ROTATION): Promise<History> {
     try {
-      const file = await open(path, "a", 0o600);
-      // A line that a crash cut short must not swallow the next one.
-      if ((await file.stat()).size > 0) await file.write("\n");
-      return new History(path, file);
+      return new History(await RotatedLines.open(path, rotation));
     } catch (error) {
       throw new LanxferError("E_STATE", { path, text: systemCode(error) ?? String(error) }, { cause: error });
     }
   }
 
+  /** Bytes of all files. */
+  get bytes(): number {
+    return this.#lines.bytes;
+  }
+
+  /** Lines that were not understood when they were read, since the start. */
+  get damaged(): number {
+    return this.#damaged.size;
+  }
+
   /** Resolves when the line is on the disk. Appends happen in the order of the calls. */
   append(line: HistoryView): Promise<void> {
-    const append = this.#appending.then(async () => {
-      await this.#file.appendFile(`${JSON.stringify(line)}\n`);
-      await this.#file.datasync();
-    });
-    this.#appending = append.catch(() => {});
-    return append;
+    return this.#lines.append(transferLine(line));
   }
 
-  /** The last lines, newest first; `wanted` filters before counting. */
-  async read(limit: number, wanted: (line: HistoryView) => boolean = () => true): Promise<HistoryView[]> {
-    const found: HistoryView[] = [];
-    for await (const line of this.newestFirst()) {
-      if (wanted(line)) found.push(line);
-      if (found.length >= limit) break;
+  /** Says what has become of the hook of a transfer that was appended. Resolves when that is on the disk. */
+  hookChanged(line: HistoryView, hook: HookView): Promise<void> {
+    return this.#lines.append(hookLine(line, hook));
+  }
+
+  /** The last lines, newest first; `damaged` ones were passed over on the way. */
+  async read({ limit, filter = () => true }: Wanted): Promise<{ history: HistoryView[]; damaged: number }> {
+    const history: HistoryView[] = [];
+    let damaged = 0;
+    for await (const line of this.newestFirst(() => damaged++)) {
+      if (filter(line)) history.push(line);
+      if (history.length >= limit) break;
     }
-    return found;
+    return { history, damaged };
   }
 
-  async *newestFirst(): AsyncGenerator<HistoryView, void> {
-    for await (const text of linesFromEnd(this.#path)) {
-      const line = parse(text);
-      if (line !== undefined) yield line;
+  /** `onDamaged` is told of each line that is not understood. */
+  async *newestFirst(onDamaged: () => void = () => {}): AsyncGenerator<HistoryView, void> {
+    const reading = new Reading();
+    for await (const { text, place } of this.#lines.newestFirst()) {
+      const taken = text === undefined ? "damaged" : understood(reading, text);
+      if (taken === "damaged") {
+        onDamaged();
+        if (this.#damaged.size < MAX_DAMAGED) this.#damaged.add(place);
+      } else if (taken !== undefined) yield taken;
     }
   }
 
   async close(): Promise<void> {
-    await this.#appending;
-    await this.#file.close();
+    await this.#lines.close();
   }
 }
 
-function parse(text: string): HistoryView | undefined {
+function understood(reading: Reading, text: string): HistoryView | undefined | "damaged" {
   try {
-    const line: unknown = JSON.parse(text);
-    const ours = typeof line === "object" && line !== null && "v" in line && line.v === 1 && "items" in line;
-    return ours ? (line as HistoryView) : undefined; // version 1 has this shape: we wrote it
+    return reading.take(text);
   } catch {
-    return undefined;
-  }
-}
-
-async function* linesFromEnd(path: string): AsyncGenerator<string> {
-  const file = await open(path, "r");
-  try {
-    let end = (await file.stat()).size;
-    let rest = Buffer.alloc(0);
-    while (end > 0) {
-      const start = Math.max(0, end - PIECE);
-      const piece = Buffer.alloc(end - start);
-      await file.read(piece, 0, piece.length, start);
-      end = start;
-      rest = Buffer.concat([piece, rest]);
-      for (let at = rest.lastIndexOf(10); at >= 0; at = rest.lastIndexOf(10)) {
-        const line = rest.subarray(at + 1);
-        if (line.length > 0) yield line.toString("utf8");
-        rest = rest.subarray(0, at);
-      }
-      if (rest.length > MAX_LINE) rest = Buffer.alloc(0);
-    }
-    if (rest.length > 0) yield rest.toString("utf8");
-  } finally {
-    await file.close();
+    return "damaged"; // whatever is wrong with it
   }
 }

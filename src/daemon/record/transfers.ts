@@ -12,6 +12,10 @@ import type { DeviceId, TransferId } from "../../core/ids.ts";
 const KEEP_ENDED = 200;
 /** Names and skipped sources that a view lists. */
 const MAX_LISTED = 100;
+/** Items of what is received that are listed: a sender may offer as many as there are entries. */
+const MAX_ITEMS = 1_000;
+/** Items of all ended transfers that are kept. */
+const KEEP_ITEMS = 20_000;
 
 export interface TransferStart {
   readonly id: TransferId;
@@ -21,9 +25,20 @@ export interface TransferStart {
   readonly entries: number;
   readonly bytes: number;
   readonly state: TransferState;
+  /** Top-level items, when more than are known by name. @default items.length */
+  readonly count?: number;
   readonly note: string | null;
   /** Of one that an earlier run began: when, in milliseconds since 1970. @default now */
   readonly startedAt?: number;
+}
+
+export interface Published {
+  readonly name: string;
+  readonly as: string;
+  /** Where it is on this machine; null for what was sent. */
+  readonly path: string | null;
+  /** Of a file, as far as it is known. */
+  readonly root: string | null;
 }
 
 /** An end that one of the two users wanted. */
@@ -74,12 +89,12 @@ export class Transfers {
   }
 
   #forget(): void {
-    let ended = [...this.#records.values()].filter((record) => record.ended).length;
-    for (const [key, record] of this.#records) {
-      if (ended <= KEEP_ENDED) return;
-      if (!record.ended) continue;
-      this.#records.delete(key);
-      ended--;
+    const over = [...this.#records].filter(([, record]) => record.ended);
+    let items = over.reduce((sum, [, record]) => sum + record.items, 0);
+    while (over.length > KEEP_ENDED || (over.length > 1 && items > KEEP_ITEMS)) {
+      const [key, record] = over.shift() ?? [];
+      items -= record?.items ?? 0;
+      this.#records.delete(key ?? "");
     }
   }
 }
@@ -90,6 +105,8 @@ export class TransferRecord {
   readonly #cancel: (reason: LanxferError) => void;
   readonly #changed: (record: TransferRecord) => void;
   readonly #items: TransferView["items"];
+  /** How many of them were known from the beginning, each in its place. */
+  #listed: number;
   #rest: Omit<TransferView, "items">;
   /** Made when somebody looks: a transfer of 10,000 items changes 10,000 times. */
   #view: TransferView | undefined;
@@ -101,13 +118,15 @@ export class TransferRecord {
     changed: (record: TransferRecord) => void,
   ) {
     this.#clock = clock;
-    const { items, startedAt = clock.now(), ...rest } = start;
+    const { items, count = items.length, startedAt = clock.now(), ...rest } = start;
     this.#started = clock.monotonic() - Math.max(0, clock.now() - startedAt);
     this.#cancel = cancel;
     this.#changed = changed;
-    this.#items = items.map(({ name, type }) => ({ name, type, as: null, path: null }));
+    this.#items = items.map(({ name, type }) => ({ name, type, as: null, path: null, root: null }));
+    this.#listed = items.length;
     this.#rest = {
       ...rest,
+      count,
       moved: 0,
       resumed: 0,
       waitingFor: null,
@@ -115,6 +134,7 @@ export class TransferRecord {
       skipped: [],
       skippedCount: 0,
       excluded: 0,
+      sourceChanged: false,
       startedAt: new Date(startedAt).toISOString(),
       endedAt: null,
       error: null,
@@ -125,6 +145,10 @@ export class TransferRecord {
   get view(): TransferView {
     this.#view ??= { ...this.#rest, items: this.#items.map((item) => ({ ...item })) };
     return this.#view;
+  }
+
+  get items(): number {
+    return this.#items.length;
   }
 
   get ended(): boolean {
@@ -144,7 +168,7 @@ export class TransferRecord {
     if (!this.ended) this.#cancel(reason);
   }
 
-  patch(change: Partial<Pick<TransferView, "state" | "moved" | "resumed">>): void {
+  patch(change: Partial<Pick<TransferView, "state" | "moved" | "resumed" | "sourceChanged">>): void {
     // What it waited for is no news once it goes on.
     this.#set({ ...change, ...(change.state !== undefined && { waitingFor: null }) });
   }
@@ -159,9 +183,10 @@ export class TransferRecord {
     this.#items.splice(
       0,
       this.#items.length,
-      ...totals.items.map(({ name, type }) => ({ name, type, as: null, path: null })),
+      ...totals.items.map(({ name, type }) => ({ name, type, as: null, path: null, root: null })),
     );
-    this.#set({ entries: totals.entries, bytes: totals.bytes, excluded: totals.excluded });
+    this.#listed = this.#items.length;
+    this.#set({ count: this.#listed, entries: totals.entries, bytes: totals.bytes, excluded: totals.excluded });
   }
 
   skipped(path: string, reason: string): void {
@@ -177,10 +202,14 @@ export class TransferRecord {
     if (renamed.length < MAX_LISTED && !told) this.#set({ renamed: [...renamed, { path, as }] });
   }
 
-  /** A top-level item got its final name; `path` where that is on this machine. */
-  published(item: number, as: string, path: string | null): void {
+  /** A top-level item got its final name. One that was not listed by the offer is from now on. */
+  published(item: number, published: Published): void {
+    const { name, as, path, root } = published;
     const before = this.#items[item];
-    if (before !== undefined) this.#items[item] = { ...before, as, path };
+    if (item < this.#listed && before !== undefined) this.#items[item] = { ...before, as, path, root };
+    else if (this.#items.length < MAX_ITEMS) {
+      this.#items.push({ name, type: root === null ? "folder" : "file", as, path, root });
+    }
     this.#set({});
   }
 

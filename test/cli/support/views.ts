@@ -39,6 +39,7 @@ export function transfer(change: Partial<TransferView> = {}): TransferView {
     peer: { id: ID, name: "alice" },
     state: "running",
     items: [item("report.pdf")],
+    count: 1,
     entries: 1,
     bytes: 3_100_000_000,
     moved: 0,
@@ -49,6 +50,7 @@ export function transfer(change: Partial<TransferView> = {}): TransferView {
     skippedCount: 0,
     excluded: 0,
     note: null,
+    sourceChanged: false,
     startedAt: MIDDAY,
     endedAt: null,
     error: null,
@@ -58,7 +60,7 @@ export function transfer(change: Partial<TransferView> = {}): TransferView {
 }
 
 export function item(name: string, as: string | null = null): TransferView["items"][number] {
-  return { name, type: "file", as, path: null };
+  return { name, type: "file", as, path: null, root: null };
 }
 
 /** The same transfer when it is done. */
@@ -99,7 +101,7 @@ export function device(change: Partial<DeviceView> = {}): DeviceView {
 }
 
 export function history(change: Partial<HistoryView> = {}): HistoryView {
-  const { id, peer: who, items, entries, bytes } = done(transfer());
+  const { id, peer: who, items, count, entries, bytes } = done(transfer());
   return {
     v: 1,
     at: MIDDAY,
@@ -108,13 +110,21 @@ export function history(change: Partial<HistoryView> = {}): HistoryView {
     peer: who,
     result: "done",
     items,
+    count,
     entries,
     bytes,
     ms: 12_000,
     error: null,
     note: null,
+    sourceChanged: false,
+    hook: null,
     ...change,
   };
+}
+
+/** What the daemon answers who asks for the history. */
+export function page(history: HistoryView[]): { history: HistoryView[]; damaged: number } {
+  return { history, damaged: 0 };
 }
 
 export function inbox(change: Partial<InboxView> = {}): InboxView {
@@ -152,6 +162,7 @@ export function status(change: Partial<StatusView> = {}): StatusView {
     offers: 0,
     pairing: "closed",
     refused: { certificate: 3 },
+    history: { bytes: 1_234_567, damaged: 0 },
     ...change,
   };
 }

@@ -8,6 +8,8 @@ const JOB = {
   id: "abcdefghijklmnop",
   recipient: { id: "lj5hrtfeud2cbwn4mk5wnhb4e5m6hh3shu5ocdol4dyicwqh5tka", name: "alice" },
   paths: ["/home/me/a"],
+  exclude: ["*.tmp"],
+  note: "hello",
   createdAt: 1_767_225_600_000,
   items: [{ name: "a", type: "file" }],
   entries: 1,

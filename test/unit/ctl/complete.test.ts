@@ -32,7 +32,14 @@ describe("Completion", () => {
   });
 
   it("offers options only to a word that begins as one", async () => {
-    expect(await ask("lanxferctl", "history", "--")).toEqual(["--limit", "--json", "--verbose", "--help"]);
+    expect(await ask("lanxferctl", "history", "--")).toEqual([
+      "--peer",
+      "--since",
+      "--limit",
+      "--json",
+      "--verbose",
+      "--help",
+    ]);
     expect(await ask("lanxferctl", "history", "--l")).toEqual(["--limit"]);
     expect(await ask("lanxferctl", "history", "")).toEqual([]);
   });

@@ -4,9 +4,13 @@ import {
   parseDuration,
   parseInviteSource,
   parseLimit,
+  parseName,
+  parseNote,
   parsePath,
+  parsePattern,
   parsePlace,
   parseRate,
+  parseSince,
   parseTtl,
   refuseInvite,
 } from "../../../src/ctl/values.ts";
@@ -115,5 +119,50 @@ describe("An invite among the arguments", () => {
     for (const name of ["lanxfer", "lanxfer-invite.txt", `/home/me/lanxfer-2026/${"report/".repeat(20)}`]) {
       expect(() => refuseInvite(["send", "alice", name])).not.toThrow();
     }
+  });
+});
+
+describe("A point in time", () => {
+  it.each([
+    ["7d", { ago: 7 * 86_400_000 }],
+    ["12h", { ago: 43_200_000 }],
+    ["1h30m", { ago: 5_400_000 }],
+    ["2026-05-01", { at: new Date(2026, 4, 1).getTime() }],
+    ["2026-05-01T14:03", { at: new Date(2026, 4, 1, 14, 3).getTime() }],
+    ["2026-05-01T14:03:22.5Z", { at: Date.UTC(2026, 4, 1, 14, 3, 22, 500) }],
+    ["2026-05-01T14:03+02:00", { at: Date.UTC(2026, 4, 1, 12, 3) }],
+  ])("is written %s", (text, since) => {
+    expect(parseSince(text)).toEqual(since);
+  });
+
+  it.each([
+    "",
+    "7",
+    "d",
+    "1d12h",
+    "yesterday",
+    "2026",
+    "2026-5-1",
+    "2026-13-01",
+    "2026-05-01 14:00",
+    "2026-05-01T25:00",
+  ])("is not written %j", (text) => {
+    expect(() => parseSince(text)).toThrow(usage);
+  });
+});
+
+describe("What goes with a transfer", () => {
+  it("is a note of one line, with anything that can be read", () => {
+    for (const text of ["a", "signed at last, שלום 🖋", "é".repeat(512), " a "]) expect(parseNote(text)).toBe(text);
+    for (const text of ["", "  ", "a\nb", "\x1b[2J", "a\u2028b", "\ud800", "é".repeat(513)]) {
+      expect(() => parseNote(text)).toThrow(usage);
+    }
+  });
+
+  it("are patterns and names, none of them empty", () => {
+    expect(parsePattern("*.tmp")).toBe("*.tmp");
+    expect(parseName("alice")).toBe("alice");
+    expect(() => parsePattern("")).toThrow(usage);
+    expect(() => parseName("")).toThrow(usage);
   });
 });

@@ -139,8 +139,8 @@ describe("transfers that landed", () => {
       { ...start, note: null, entries: 2, bytes: 5, state: "running" },
       () => {},
     );
-    made.published(0, "a (1)", "/inbox/a (1)");
-    if (error === undefined) made.published(1, "b", "/inbox/b");
+    made.published(0, { name: "a", as: "a (1)", path: "/inbox/a (1)", root: "00" });
+    if (error === undefined) made.published(1, { name: "b", as: "b", path: "/inbox/b", root: null });
     made.end(error);
     return made;
   };

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 import { LanxferError, toView } from "../../../src/core/errors.ts";
 import { deviceIdFromHash, transferIdFrom } from "../../../src/core/ids.ts";
-import { type Job, Outbox } from "../../../src/daemon/outgoing/outbox.ts";
+import { type Job, Outbox, parseJob } from "../../../src/daemon/outgoing/outbox.ts";
 import { LogLines } from "../../support/log-lines.ts";
 import { temporaryDirectories, unprivileged } from "../../support/temporary.ts";
 
@@ -42,6 +42,13 @@ async function outbox(home?: string, now = NOW) {
 }
 
 const ids = (jobs: readonly Job[]) => jobs.map(({ id }) => id);
+
+describe("a job of the first version", () => {
+  it("excludes nothing and has no note", () => {
+    const { exclude: _, note: __, ...old } = job(1);
+    expect(parseJob(JSON.stringify(old))).toEqual(job(1));
+  });
+});
 
 describe("the outbox", () => {
   it("holds jobs across runs, oldest first, in files of the user's own", async () => {

@@ -153,8 +153,8 @@ describe("a transfer that has landed", () => {
     outgoing.assertComplete();
     expect(events).toEqual([
       { type: "resumed", bytes: 10 },
-      { type: "saved", item: 1, as: "b (1)" },
-      { type: "saved", item: 0, as: "d" },
+      { type: "saved", item: 1, as: "b (1)", root: undefined },
+      { type: "saved", item: 0, as: "d", root: undefined },
     ]);
   });
 

@@ -9,6 +9,7 @@ export function transfer(change: Partial<TransferView> = {}): TransferView {
     peer: { id: "a", name: "alice" },
     state: "running",
     items: [item("report.pdf")],
+    count: 1,
     entries: 1,
     bytes: 1_000_000,
     moved: 0,
@@ -19,6 +20,7 @@ export function transfer(change: Partial<TransferView> = {}): TransferView {
     skippedCount: 0,
     excluded: 0,
     note: null,
+    sourceChanged: false,
     startedAt: "2026-05-01T12:00:00.000Z",
     endedAt: null,
     error: null,
@@ -32,7 +34,7 @@ export function item(
   as: string | null = null,
   path: string | null = null,
 ): TransferView["items"][number] {
-  return { name, type: "file", as, path };
+  return { name, type: "file", as, path, root: null };
 }
 
 export function peer(change: Partial<PeerView> = {}): PeerView {

@@ -31,6 +31,10 @@ export interface Daemon {
   close(): Promise<void>;
 }
 
+/** Connections that may be open before we know whose they are, and most of the descriptors that they may take. */
+const MOST_STRANGERS = 256;
+const SHARE_OF_STRANGERS = 1 / 4;
+
 type Step = () => Promise<void> | void;
 
 /** Resolves when the daemon is ready. Rejects, with everything taken down again, when it cannot be. */
@@ -81,7 +85,8 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
     clock,
     allocate: parts.memory.allocate,
     ownAddresses: deps.ownAddresses,
-    onLink: (link) => route(parts, link),
+    places: Math.min(MOST_STRANGERS, Math.floor(host.descriptors * SHARE_OF_STRANGERS)),
+    onLink: (link, keep) => route(parts, link, keep),
     onRefused: (reason, address) => {
       parts.refusals.add(reason);
       log.debug({ reason, address }, "connection refused");
@@ -91,6 +96,7 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
   down.push(() => parts.notices.close());
   down.push(() => listener.close());
   parts.listening.port = listener.port;
+  parts.listening.welcome = listener.welcome;
   if (listener.port !== wanted) log.warn({ wanted, port: listener.port }, "port taken, using another one");
 
   down.push(() => drain(deps, parts));
@@ -119,10 +125,11 @@ async function confinement({ config, host, log }: DaemonDeps, { listening }: Par
 }
 
 /** Returns whether we know whose link it is. */
-function route(parts: Parts, link: Link): boolean {
-  if (link.alpn === ALPN_PAIR) parts.pairing.serve(link);
+function route(parts: Parts, link: Link, keep: () => void): boolean {
+  if (link.alpn === ALPN_PAIR) parts.pairing.serve(link, keep);
   else parts.incoming.serve(link);
-  return parts.trust.get(link.peer) !== undefined;
+  const device = parts.trust.get(link.peer);
+  return device !== undefined && device.policy !== "block";
 }
 
 /** Passes on what discovery and trust have to tell. Returns how to stop that. */

@@ -52,6 +52,8 @@ export interface Listening {
   /** A disk was mounted right there. */
   inboxMounted: boolean;
   sandbox: Sandbox;
+  /** Told of addresses at which paired devices were met. */
+  welcome: (address: string) => void;
 }
 
 export interface Parts extends State {
@@ -89,13 +91,20 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
   const { clock, log, config, host } = deps;
   const { key, trust, pairingLock, contacts, history, outbox } = state;
   const dialing = { credentials: key, aes: host.aes, clock, ownAddresses: deps.ownAddresses };
-  const listening: Listening = { port: 0, inbox: config.get("inbox"), inboxMounted: false, sandbox: "none" };
+  const listening: Listening = {
+    port: 0,
+    inbox: config.get("inbox"),
+    inboxMounted: false,
+    sandbox: "none",
+    welcome: () => {},
+  };
   const refusals = new Refusals(clock, log);
   const refused = (reason: string) => refusals.add(reason);
 
   const isPaired = (id: DeviceKey["id"]) => trust.get(id) !== undefined;
   const discovery = deps.discovery({ clock, log, probe: createProbe(dialing), isPaired });
-  const reach = new Reach({ context: dialing, clock, log, discovery, contacts });
+  const welcome = (address: string) => listening.welcome(address);
+  const reach = new Reach({ context: dialing, clock, log, discovery, contacts, welcome });
 
   const transfers = new Transfers(clock, (record) => events.publish({ type: "transfer", transfer: record }));
   const notices = new Notices(clock, (notice) => {

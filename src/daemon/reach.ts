@@ -10,6 +10,7 @@ import type { Link } from "../transfer/link.ts";
 import { ALPN_TRANSFER, type MessageOf } from "../transfer/wire.ts";
 import type { Recipient } from "./outgoing/delivery.ts";
 import { firstToAnswer } from "./outgoing/dialer.ts";
+import { insist } from "./outgoing/insist.ts";
 import type { Contacts, Place } from "./record/contacts.ts";
 
 /** Asks who is at an address: handshake and goodbye, not a word more. */
@@ -32,6 +33,8 @@ export interface ReachDeps {
   readonly log: Log;
   readonly discovery: Discovery;
   readonly contacts: Contacts;
+  /** Told of each address at which a paired device was met, now or by an earlier run. */
+  readonly welcome: (address: string) => void;
 }
 
 export class Reach {
@@ -43,9 +46,12 @@ export class Reach {
 
   /** Tells discovery what is remembered from earlier runs. */
   remind(): void {
-    const { contacts, discovery } = this.#deps;
+    const { contacts, discovery, welcome } = this.#deps;
     for (const [name, place] of contacts.added()) discovery.hint(name, endpointOf(place, "static"));
-    for (const [id, place] of contacts.known()) discovery.hint(id, endpointOf(place, "known"), id);
+    for (const [id, place] of contacts.known()) {
+      discovery.hint(id, endpointOf(place, "known"), id);
+      welcome(place.host);
+    }
   }
 
   /** Resolves to a link to this very device through any of its addresses. Rejects with why there is none. */
@@ -65,13 +71,14 @@ export class Reach {
         }),
     };
     const attempt = ({ host, port }: Place, stop: AbortSignal) =>
-      dial({ host, port, alpn, expect: to.id, peer: to.name }, context, stop);
+      insist(() => dial({ host, port, alpn, expect: to.id, peer: to.name }, context, stop), clock, stop);
     return firstToAnswer(targets, attempt, clock, signal);
   }
 
   /** A paired device said on which port it listens: the place to look for it when multicast fails. */
   met(link: Link, hello: Pick<MessageOf<"hello">, "port">): void {
-    const { contacts, discovery, log } = this.#deps;
+    const { contacts, discovery, log, welcome } = this.#deps;
+    welcome(link.remoteAddress);
     const place = { host: link.remoteAddress, port: hello.port };
     if (isIP(place.host) === 0) return;
     if (contacts.isKnown(link.peer, place)) return;

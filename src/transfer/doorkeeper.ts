@@ -1,104 +1,201 @@
 /**
- * Who may stand before the gate, by the address it comes from: so many that have
- * proved no key yet, and so many failures in a row. An honest handshake takes
- * milliseconds and succeeds, so whoever crowds loses its own places, and whoever
- * fails all the time its own turns, never those of others.
+ * Who may stand before the gate, and whose handshake is next. Nobody has proved
+ * who he is here: all that is known is an address, which several may share, and
+ * a handshake costs us a millisecond or two, whoever it is.
  *
- * Addresses of one IPv6 subnet count as one, since its hosts take new ones as
- * they like; one from which somebody known has come counts for itself.
+ * Places: whoever has come no further for longest goes when there are too many,
+ * first from where most of them come. An honest connection takes milliseconds
+ * from step to step, so crowds lose their own places.
+ *
+ * Turns: a handshake begins when its source has a turn left. Those of devices
+ * that we know are given back, so only strangers use them up; then their
+ * connections wait, and sources take turns. Addresses at which we know somebody
+ * have turns of their own: what strangers do elsewhere is nothing to them.
+ *
+ * A source is an address at which we know somebody, or else a subnet: a host
+ * takes as many addresses of its IPv6 subnet as it likes.
  */
 
 import { subnetOf, unmapped } from "../core/address.ts";
-import type { Clock } from "../core/clock.ts";
+import type { Cancel, Clock } from "../core/clock.ts";
+import { Allowance, type Budget } from "./allowance.ts";
 
-/** Unproven connections in all, and of one address. */
-const MAX_UNPROVEN = 128;
-const MAX_OF_SOURCE = 64;
-/**
- * Handshakes of one address that came to nothing or were those of strangers: so
- * many at once, then so many a second. Each costs us a signature, a millisecond
- * or two.
- */
-const BURST = 60;
-const RATE = 10;
-/** Sources whose rate is remembered; the one that was quiet longest is forgotten first. */
+/** Places of one source, as a share of all: it may be a whole household. */
+const SHARE_OF_SOURCE = 1 / 4;
+/** Handshakes of a source at which we know nobody. */
+const STRANGER: Budget = { burst: 60, rate: 10 };
+/** Of all those sources together: about a seventh of a core. */
+const STRANGERS: Budget = { burst: 200, rate: 100 };
+/** Of an address at which we know somebody, who may share it with a stranger. */
+const KNOWN: Budget = { burst: 200, rate: 100 };
+/** Sources that are remembered, and known addresses; the one that was quiet longest is forgotten first. */
 const MAX_SOURCES = 1_024;
 
+export interface Doors<T> {
+  /** The handshake of `who` may begin. */
+  readonly begin: (who: T) => void;
+  /** `who` has to go. */
+  readonly evict: (who: T) => void;
+}
+
 interface Source<T> {
-  /** In the order in which they came. */
-  readonly unproven: Set<T>;
-  tokens: number;
-  at: number;
-  /** Somebody known came from there: what strangers at that address do is not to be held against it. */
   known: boolean;
+  turns: Allowance;
+  /** Who made no step for longest comes first. */
+  readonly guests: Set<T>;
+  /** Those of them that have spoken and wait for their turn, the first to come first. */
+  readonly waiting: Set<T>;
 }
 
 export class Doorkeeper<T> {
   readonly #clock: Clock;
-  /** By address where somebody known came from it, else by subnet. The one that was heard of last is the last. */
+  readonly #doors: Doors<T>;
+  readonly #places: number;
+  readonly #strangers: Allowance;
+  /** The one that was heard of last is the last. */
   readonly #sources = new Map<string, Source<T>>();
-  /** Where those stand that have proved nothing yet. */
-  readonly #at = new Map<T, Source<T>>();
+  /** Addresses at which somebody was met whom we know; the one of the last meeting is the last. */
+  readonly #known = new Set<string>();
+  /** Where everybody comes from who stands here. */
+  readonly #from = new Map<T, Source<T>>();
+  /** Sources with somebody waiting; the one that was served last is the last. */
+  readonly #queue = new Set<Source<T>>();
+  #stopTimer: Cancel = () => {};
 
-  constructor(clock: Clock) {
+  /** `places` is how many may stand here in all. */
+  constructor(clock: Clock, places: number, doors: Doors<T>) {
     this.#clock = clock;
+    this.#doors = doors;
+    this.#places = places;
+    this.#strangers = new Allowance(clock, STRANGERS);
   }
 
-  /** Who has to go because `who` has come: nobody, one that came before, or `who` itself. */
-  enter(address: string, who: T): T | undefined {
-    const source = this.#source(address);
-    if (source.tokens < 1 && !source.known) return who;
-    source.unproven.add(who);
-    this.#at.set(who, source);
-    if (source.unproven.size > MAX_OF_SOURCE) return this.#evict(source);
-    if (this.#at.size > MAX_UNPROVEN) return this.#evict(this.#largest());
+  /** Somebody has come, and has said nothing. */
+  enter(address: string, who: T): void {
+    const source = this.#sourceOf(unmapped(address));
+    this.#from.set(who, source);
+    source.guests.add(who);
+    if (source.guests.size > this.#places * SHARE_OF_SOURCE) this.#evict(source);
+    else if (this.#from.size > this.#places) this.#evict(this.#largest());
+  }
+
+  /** The first that `who` has to say is here. */
+  spoke(who: T): void {
+    const source = this.#from.get(who);
+    if (source === undefined) return;
+    step(source, who);
+    source.waiting.add(who);
+    this.#queue.add(source);
+    this.#serve();
+  }
+
+  /** `who` is gone, or needs no place here any more. Does nothing for one that stands here no more. */
+  leave(who: T): void {
+    const source = this.#from.get(who);
+    if (source === undefined) return;
+    this.#from.delete(who);
+    source.guests.delete(who);
+    source.waiting.delete(who);
+    if (source.waiting.size === 0) this.#queue.delete(source);
+  }
+
+  /** `who` is somebody whom we know: its handshake was none of a stranger. */
+  recognise(who: T, address: string): void {
+    const source = this.#from.get(who);
+    source?.turns.giveBack();
+    if (source?.known === false) this.#strangers.giveBack();
+    this.leave(who);
+    this.welcome(address);
+  }
+
+  /** Somebody whom we know is at this address. */
+  welcome(address: string): void {
+    const plain = unmapped(address);
+    this.#known.delete(plain);
+    this.#known.add(plain);
+    for (const oldest of this.#known) {
+      if (this.#known.size <= MAX_SOURCES) break;
+      this.#known.delete(oldest);
+    }
+    const source = this.#sources.get(plain);
+    if (source === undefined || source.known) return;
+    source.known = true;
+    source.turns = new Allowance(this.#clock, KNOWN);
+    this.#serve();
+  }
+
+  /** Begins nothing any more. */
+  close(): void {
+    this.#queue.clear();
+    this.#stopTimer();
+  }
+
+  #sourceOf(address: string): Source<T> {
+    const known = this.#known.has(address);
+    const key = known ? address : subnetOf(address);
+    const source = this.#sources.get(key) ?? {
+      known,
+      turns: new Allowance(this.#clock, known ? KNOWN : STRANGER),
+      guests: new Set<T>(),
+      waiting: new Set<T>(),
+    };
+    this.#sources.delete(key);
+    this.#sources.set(key, source);
+    for (const [other, { guests }] of this.#sources) {
+      if (this.#sources.size <= MAX_SOURCES) break;
+      if (guests.size === 0) this.#sources.delete(other);
+    }
+    return source;
+  }
+
+  #serve(): void {
+    this.#stopTimer();
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      const { source, who } = next;
+      source.turns.take();
+      if (!source.known) this.#strangers.take();
+      source.waiting.delete(who);
+      this.#queue.delete(source);
+      if (source.waiting.size > 0) this.#queue.add(source);
+      step(source, who);
+      this.#doors.begin(who);
+    }
+    if (this.#queue.size === 0) return;
+    const soonest = Math.min(...[...this.#queue].map((source) => this.#waitOf(source)));
+    this.#stopTimer = this.#clock.after(Math.ceil(soonest), () => this.#serve());
+  }
+
+  #next(): { readonly source: Source<T>; readonly who: T } | undefined {
+    for (const source of this.#queue) {
+      const [who] = source.waiting;
+      if (who !== undefined && this.#waitOf(source) === 0) return { source, who };
+    }
     return undefined;
   }
 
-  /** `who` has proved its key, or is gone. Does nothing for one that had to go. */
-  leave(who: T): void {
-    this.#at.get(who)?.unproven.delete(who);
-    this.#at.delete(who);
+  #waitOf({ known, turns }: Source<T>): number {
+    return known ? turns.wait : Math.max(turns.wait, this.#strangers.wait);
   }
 
-  /** Somebody known has come from there. */
-  welcome(address: string): void {
-    this.#sourceAt(unmapped(address)).known = true;
-  }
-
-  /** A handshake from there came to nothing, or was a stranger's. */
-  failed(address: string): void {
-    const source = this.#source(address);
-    source.tokens = Math.max(0, source.tokens - 1);
-  }
-
-  #source(address: string): Source<T> {
-    const plain = unmapped(address);
-    return this.#sourceAt(this.#sources.get(plain)?.known ? plain : subnetOf(address));
-  }
-
-  #sourceAt(key: string): Source<T> {
-    const now = this.#clock.monotonic();
-    const found = this.#sources.get(key) ?? { unproven: new Set<T>(), tokens: BURST, at: now, known: false };
-    found.tokens = Math.min(BURST, found.tokens + ((now - found.at) * RATE) / 1_000);
-    found.at = now;
-    this.#sources.delete(key);
-    this.#sources.set(key, found);
-    for (const [other, { unproven }] of this.#sources) {
-      if (this.#sources.size <= MAX_SOURCES) break;
-      if (unproven.size === 0) this.#sources.delete(other);
-    }
-    return found;
-  }
-
+  /** Of the sources at which we know nobody, as long as anybody of theirs is here. */
   #largest(): Source<T> {
-    const all = [...this.#sources.values()];
-    return all.reduce((largest, source) => (source.unproven.size > largest.unproven.size ? source : largest));
+    const all = [...new Set(this.#from.values())];
+    const strangers = all.filter(({ known }) => !known);
+    return (strangers.length > 0 ? strangers : all).reduce((largest, source) =>
+      source.guests.size > largest.guests.size ? source : largest,
+    );
   }
 
-  #evict(source: Source<T>): T | undefined {
-    const [oldest] = source.unproven;
-    if (oldest !== undefined) this.leave(oldest);
-    return oldest;
+  #evict(source: Source<T>): void {
+    const [who] = source.guests;
+    if (who === undefined) return;
+    this.leave(who);
+    this.#doors.evict(who);
   }
+}
+
+/** `who` is now the one that made a step last. */
+function step<T>({ guests }: Source<T>, who: T): void {
+  guests.delete(who);
+  guests.add(who);
 }

@@ -1,8 +1,12 @@
-/** Accepts connections and lets through only what passes the gate. */
+/**
+ * Accepts connections and lets through only what passes the gate. TLS, which
+ * costs us time and memory, begins when the other end has said something and the
+ * doorkeeper gives it a turn.
+ */
 
-import type { AddressInfo, Socket } from "node:net";
-import { createServer, type TLSSocket } from "node:tls";
-import type { Clock } from "../core/clock.ts";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { createServer as createTlsServer, type TLSSocket } from "node:tls";
+import type { Cancel, Clock } from "../core/clock.ts";
 import { LanxferError, systemCode, toLanxferError } from "../core/errors.ts";
 import { Doorkeeper } from "./doorkeeper.ts";
 import { type Credentials, prove, tlsOptions } from "./gate.ts";
@@ -14,17 +18,24 @@ export interface ListenOptions {
   readonly credentials: Credentials;
   readonly aes: boolean;
   readonly clock: Clock;
+  /** Connections of which we do not know whose they are that may be open at a time. @default 256 */
+  readonly places?: number;
   /** Memory for received blocks. */
   readonly allocate: NonNullable<LinkOptions["allocate"]>;
   readonly ownAddresses?: LinkOptions["ownAddresses"];
-  /** Takes over a link that passed the gate. Returns whether its key is known: strangers may not come as often as they like. */
-  readonly onLink: (link: Link) => boolean;
+  /**
+   * Takes over a link that passed the gate. Returns whether its key is known. If not
+   * it is a stranger's, which is closed when others crowd in, until `keep` is called.
+   */
+  readonly onLink: (link: Link, keep: () => void) => boolean;
   /** Told of every connection that did not pass, with a word for the counters. */
   readonly onRefused: (reason: string, address: string) => void;
 }
 
 export interface Listener {
   readonly port: number;
+  /** Somebody that we know is at this address: strangers elsewhere do not make him wait. */
+  welcome(address: string): void;
   /** Takes no new connections; those that are open go on. Idempotent. */
   stop(): void;
   /** Stops, and closes whatever is still open. Idempotent. */
@@ -32,56 +43,74 @@ export interface Listener {
 }
 
 const PROTOCOLS = [ALPN_TRANSFER, ALPN_PAIR];
+const PLACES = 256;
+
+interface Guest {
+  readonly socket: Socket;
+  readonly address: string;
+  /** Its time for the handshake. */
+  readonly stopTimer: Cancel;
+}
 
 /**
  * Listens on all addresses. When `port` is taken it takes a free one instead:
  * compare the result's port. Rejects with E_LISTEN.
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const open = new Map<string, Socket>();
-  const doorkeeper = new Doorkeeper<string>(options.clock);
-  const server = createServer({
+  const { clock, onRefused } = options;
+  const open = new Map<string, Guest>();
+  const secure = createTlsServer({
     ...tlsOptions(options.credentials, options.aes),
     requestCert: true,
     ALPNProtocols: PROTOCOLS,
-    handshakeTimeout: OPENING_MS,
   });
+  const doorkeeper = new Doorkeeper<Guest>(clock, options.places ?? PLACES, {
+    begin: ({ socket }) => {
+      if (!socket.destroyed) secure.emit("connection", socket);
+    },
+    evict: ({ socket, address }) => {
+      onRefused("crowded out", address);
+      socket.destroy();
+    },
+  });
+  // Nothing is read before somebody waits for it, and then little: it is a stranger's.
+  const server = createServer({ pauseOnConnect: true, highWaterMark: 1 });
   server.on("connection", (socket) => {
     const key = endsOf(socket);
     const address = socket.remoteAddress ?? "unknown";
-    open.set(key, socket);
-    socket.once("close", () => {
-      doorkeeper.leave(key);
-      if (open.get(key) === socket) open.delete(key);
+    const late = () => {
+      onRefused("too slow", address);
+      socket.destroy();
+    };
+    const guest: Guest = { socket, address, stopTimer: clock.after(OPENING_MS, late) };
+    open.set(key, guest);
+    socket.on("error", () => {}); // a port probe connects and closes; that is no event
+    socket.once("readable", () => {
+      if (socket.readableLength > 0) doorkeeper.spoke(guest);
+      else socket.destroy();
     });
-    const outcast = doorkeeper.enter(address, key);
-    if (outcast === undefined) return;
-    options.onRefused(outcast === key ? "too fast" : "crowded out", open.get(outcast)?.remoteAddress ?? "unknown");
-    open.get(outcast)?.destroy();
+    socket.once("close", () => {
+      guest.stopTimer();
+      doorkeeper.leave(guest);
+      if (open.get(key) === guest) open.delete(key);
+    });
+    doorkeeper.enter(address, guest);
   });
-  server.on("secureConnection", (socket: TLSSocket) => {
-    const address = socket.remoteAddress ?? "unknown";
-    doorkeeper.leave(endsOf(socket));
+  secure.on("secureConnection", (socket: TLSSocket) => {
+    const guest = open.get(endsOf(socket));
     socket.on("error", () => {}); // until a Link takes over; a reset before that concerns nobody
+    guest?.stopTimer();
     try {
       const link = new Link(socket, prove(socket, PROTOCOLS), options);
-      if (options.onLink(link)) doorkeeper.welcome(address);
-      else doorkeeper.failed(address);
+      const known = options.onLink(link, () => guest && doorkeeper.leave(guest));
+      if (known && guest !== undefined) doorkeeper.recognise(guest, guest.address);
     } catch (error) {
-      doorkeeper.failed(address);
-      options.onRefused(toLanxferError(error).code, address);
+      onRefused(toLanxferError(error).code, socket.remoteAddress ?? "unknown");
       socket.destroy();
     }
   });
-  server.on("tlsClientError", (error, socket) => {
-    // Also where a handshake timed out: the library reports that and leaves the
-    // socket open. A port probe connects and closes; that is no event.
-    const probe = systemCode(error) === "ECONNRESET";
-    const address = socket.remoteAddress ?? "unknown";
-    if (!probe) {
-      doorkeeper.failed(address);
-      options.onRefused("tls", address);
-    }
+  secure.on("tlsClientError", (error, socket) => {
+    if (systemCode(error) !== "ECONNRESET") onRefused("tls", socket.remoteAddress ?? "unknown");
     socket.destroy();
   });
 
@@ -102,14 +131,16 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     const text = error instanceof Error ? error.message : String(error);
     throw new LanxferError("E_LISTEN", { port: options.port, text }, { cause: error });
   }
-  server.on("error", (error) => options.onRefused(systemCode(error) ?? "accept", "local"));
+  server.on("error", (error) => onRefused(systemCode(error) ?? "accept", "local"));
   return {
     port: (server.address() as AddressInfo).port, // a TCP server that listens has an address of this kind
+    welcome: (address) => doorkeeper.welcome(address),
     stop: () => void server.close(),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        for (const socket of open.values()) socket.destroy();
+        doorkeeper.close();
+        for (const { socket } of open.values()) socket.destroy();
       }),
   };
 }

@@ -2,7 +2,11 @@
 
 import { connect, type Socket } from "node:net";
 import { describe, expect, it } from "vitest";
+import { ALPN_PAIR } from "../../src/transfer/wire.ts";
+import { Window } from "../support/code-pairing.ts";
 import { Room, type TestDaemon } from "../support/daemons.ts";
+import { Mallory } from "../support/mallory.ts";
+import { Posing } from "../support/posing.ts";
 import { eventually } from "../support/process.ts";
 
 class Crowd implements AsyncDisposable {
@@ -42,5 +46,24 @@ describe("a crowd of silent connections", () => {
     }
     const { refused } = await bert.client.call("get", "/v1/status", {});
     expect(refused["crowded out"]).toBeGreaterThanOrEqual(400);
+  });
+
+  it("does not end a pairing that somebody takes part in, only those that nobody waits for", async () => {
+    await using room = await Room.open();
+    const bert = await room.daemon("bert");
+    const mallory = room.use(await Mallory.open());
+    const crowd = room.use(new Crowd());
+    const open = room.use(new Window(bert));
+    await open.when("waiting");
+    const idle = await Promise.all(Array.from({ length: 20 }, () => mallory.connect(bert, ALPN_PAIR)));
+    const self = { id: mallory.credentials.id, own: { name: "mallory", port: 1 } };
+    const other = { id: bert.id, own: { name: "bert", port: bert.port } };
+    const posing = new Posing("dialler", await mallory.connect(bert, ALPN_PAIR), self, other);
+    await posing.until("comparing");
+    await crowd.come(bert, 400);
+    await Promise.all(idle.map((peer) => peer.closed()));
+    const { code } = await open.when("comparing");
+    expect(posing.machine.comparing.codes.wanted).toBe(code);
+    await posing.end();
   });
 });

@@ -176,6 +176,7 @@ export class TestDaemon {
         uid: process.getuid?.() ?? 0,
         umask: process.umask(),
         aes: true,
+        descriptors: 1_024,
         pid: process.pid,
         node: process.version,
       },

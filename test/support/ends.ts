@@ -54,6 +54,7 @@ export class OpenReceiver implements AsyncDisposable {
       credentials: receiver.credentials,
       aes: true,
       clock,
+      places: 256,
       allocate: memory.allocate,
       onRefused: () => {},
       onLink: (link) => {

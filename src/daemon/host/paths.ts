@@ -16,6 +16,8 @@ export interface HostFacts {
   readonly umask: number;
   /** The CPU has instructions for AES. */
   readonly aes: boolean;
+  /** How many files and sockets this process may have open. */
+  readonly descriptors: number;
   readonly pid: number;
   readonly node: string;
 }
@@ -34,10 +36,14 @@ export async function readHost(): Promise<HostFacts> {
     uid,
     umask: process.umask(),
     aes: await hasAes(),
+    descriptors: await mostDescriptors(),
     pid: process.pid,
     node: process.version,
   };
 }
+
+/** What systems allow at least when Node has raised its own limit as far as it may. */
+const USUAL_DESCRIPTORS = 1_024;
 
 /** Undefined for a uid that has no entry in the system's list of users, as in some containers. */
 function userName(): string | undefined {
@@ -58,4 +64,9 @@ async function hasAes(): Promise<boolean> {
   if (process.platform !== "linux") return true;
   const info = await readFile("/proc/cpuinfo", "utf8").catch(() => "");
   return /^(?:flags|Features)\s*:.*\baes\b/m.test(info);
+}
+
+async function mostDescriptors(): Promise<number> {
+  const limits = await readFile("/proc/self/limits", "utf8").catch(() => "");
+  return Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? USUAL_DESCRIPTORS);
 }

@@ -92,10 +92,13 @@ export class Pairing {
     return this.#deps.lock.unlock();
   }
 
-  /** Answers a device that wants to pair. Never throws: what goes wrong is told there and counted. */
-  serve(link: Link): void {
+  /**
+   * Answers a device that wants to pair. `keep` is called when that is somebody for
+   * whom the user waits. Never throws: what goes wrong is told there and counted.
+   */
+  serve(link: Link, keep: () => void): void {
     this.#links.add(link);
-    void this.#answer(link)
+    void this.#answer(link, keep)
       .catch((error) => {
         this.#deps.refused("pairing");
         this.#deps.log.debug({ code: toLanxferError(error).code, address: link.remoteAddress }, "pairing refused");
@@ -112,18 +115,21 @@ export class Pairing {
     await Promise.all([...[...this.#links].map((link) => link.close()), ...this.#running]);
   }
 
-  async #answer(link: Link): Promise<void> {
+  async #answer(link: Link, keep: () => void): Promise<void> {
     const { self, clock, reach } = this.#deps;
     const connection = pairConnection(link, self, clock);
     const first = await connection.receive();
-    if (fieldsOf(first).t === "pair-hello") return await this.#receive(connection, first);
+    if (fieldsOf(first).t === "pair-hello") return await this.#receive(connection, first, keep);
     const other = await this.#invites.answer(connection, first);
     reach.met(link, other);
   }
 
-  async #receive(connection: PairConnection, hello: unknown): Promise<void> {
+  async #receive(connection: PairConnection, hello: unknown, keep: () => void): Promise<void> {
     const conducted = this.#window?.receive(connection, hello);
-    if (conducted !== undefined) return await conducted;
+    if (conducted !== undefined) {
+      keep();
+      return await conducted;
+    }
     await connection.send({ t: "pair-refuse" });
     throw new LanxferError("E_NOT_PAIRED"); // and nobody was asked
   }

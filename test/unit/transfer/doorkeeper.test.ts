@@ -2,99 +2,196 @@ import { describe, expect, it } from "vitest";
 import { Doorkeeper } from "../../../src/transfer/doorkeeper.ts";
 import { ManualClock } from "../discovery/support/clock.ts";
 
-const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
+const range = (count: number, from = 0) => Array.from({ length: count }, (_, i) => from + i);
 
-describe("the doorkeeper", () => {
-  it("lets 64 of one address wait, then the oldest of them goes", () => {
-    const keeper = new Doorkeeper<number>(new ManualClock());
-    for (const n of numbers(64)) expect(keeper.enter("a", n)).toBeUndefined();
-    expect([64, 65].map((n) => keeper.enter("a", n))).toEqual([0, 1]);
-    keeper.leave(0); // is out already: makes no room
-    expect(keeper.enter("a", 66)).toBe(2);
-    keeper.leave(66);
-    expect(keeper.enter("a", 67)).toBeUndefined();
+function doorkeeper(places = 256) {
+  const clock = new ManualClock();
+  const begun: string[] = [];
+  const gone: string[] = [];
+  const keeper = new Doorkeeper<string>(clock, places, {
+    begin: (who) => void begun.push(who),
+    evict: (who) => void gone.push(who),
+  });
+  const come = (address: string, who: string) => {
+    keeper.enter(address, who);
+    keeper.spoke(who);
+  };
+  /** A stranger whose handshake begins at once, if it begins, and is over. */
+  const fail = (address: string, who: string) => {
+    come(address, who);
+    keeper.leave(who);
+  };
+  return { clock, keeper, begun, gone, come, fail };
+}
+
+describe("places before the gate", () => {
+  it("are a quarter of all for one address, then who made no step for longest goes", () => {
+    const { keeper, gone, begun } = doorkeeper();
+    for (const n of range(64)) keeper.enter("192.0.2.1", `${n}`);
+    expect(gone).toEqual([]);
+    keeper.spoke("0");
+    keeper.enter("192.0.2.1", "64");
+    keeper.enter("192.0.2.1", "65");
+    expect(gone).toEqual(["1", "2"]);
+    expect(begun).toEqual(["0"]);
+    for (const who of ["1", "3", "3"]) keeper.leave(who); // out already, or twice
+    keeper.enter("192.0.2.1", "66");
+    expect(gone).toEqual(["1", "2"]);
+    keeper.enter("192.0.2.1", "67");
+    expect(gone).toEqual(["1", "2", "4"]);
   });
 
-  it("lets 128 wait in all: the oldest of the largest crowd goes, not of somebody else", () => {
-    const keeper = new Doorkeeper<string>(new ManualClock());
-    expect(keeper.enter("honest", "honest")).toBeUndefined();
-    for (const n of numbers(60)) keeper.enter("a", `a${n}`);
-    for (const n of numbers(64)) keeper.enter("b", `b${n}`);
-    for (const n of numbers(3)) expect(keeper.enter("c", `c${n}`)).toBeUndefined();
-    expect(keeper.enter("c", "c3")).toBe("b0");
-    expect(keeper.enter("honest", "honest 2")).toBe("b1");
-    keeper.leave("honest");
-    keeper.leave("honest 2");
-    for (const n of numbers(500)) expect(keeper.enter(`spoofed ${n}`, `x${n}`) ?? "").not.toMatch(/^honest/);
+  it("are lost to the others by whoever has most of them", () => {
+    const { keeper, gone } = doorkeeper(128);
+    keeper.enter("192.0.2.7", "honest");
+    for (const n of range(4)) for (const m of range(32)) keeper.enter(`192.0.2.${100 + n}`, `${n}-${m}`);
+    expect(gone).toEqual(["0-0"]);
+    keeper.enter("192.0.2.7", "honest, too");
+    keeper.enter("192.0.2.8", "newcomer");
+    expect(gone).toHaveLength(3);
+    expect(gone).not.toContain("honest");
   });
 
-  it("turns away an address whose handshakes fail all the time, until it has been quiet", async () => {
-    const clock = new ManualClock();
-    const keeper = new Doorkeeper<number>(clock);
-    const comes = (address: string, n: number) => {
-      const outcast = keeper.enter(address, n);
-      keeper.leave(n);
-      return outcast === undefined;
-    };
-    for (const n of numbers(60)) {
-      expect(comes("a", n)).toBe(true);
-      keeper.failed("a");
+  it("are those of strangers first: nobody loses his at an address at which somebody is known", () => {
+    const { keeper, gone } = doorkeeper(128);
+    keeper.welcome("192.0.2.7");
+    for (const n of range(30)) keeper.enter("192.0.2.7", `friend ${n}`);
+    for (const n of range(1_000)) keeper.enter(`10.0.${n >> 8}.${n & 255}`, `crowd ${n}`);
+    expect(gone).toHaveLength(902);
+    expect(gone.filter((who) => who.startsWith("friend"))).toEqual([]);
+  });
+
+  it("are free again when somebody is recognised or leaves", () => {
+    const { keeper, gone, come } = doorkeeper(8);
+    for (const n of range(100)) {
+      come("192.0.2.1", `a${n}`);
+      come("192.0.2.1", `b${n}`);
+      keeper.recognise(`a${n}`, "192.0.2.1");
+      keeper.leave(`b${n}`);
     }
-    expect(comes("a", 100)).toBe(false);
-    expect(comes("b", 101)).toBe(true);
-    for (const n of numbers(1_000)) expect(comes("b", n)).toBe(true); // what succeeds costs nothing
+    expect(gone).toEqual([]);
+  });
+});
+
+describe("turns", () => {
+  it("come at once, and none comes to who says nothing", () => {
+    const { keeper, begun, come } = doorkeeper();
+    keeper.enter("192.0.2.1", "silent");
+    come("192.0.2.1", "speaks");
+    expect(begun).toEqual(["speaks"]);
+  });
+
+  it("are 60 and then 10 a second for an address of strangers, and others do not wait for it", async () => {
+    const { clock, begun, come, fail } = doorkeeper();
+    for (const n of range(60)) fail("192.0.2.1", `${n}`);
+    expect(begun).toHaveLength(60);
+    for (const n of range(40)) come("192.0.2.1", `late ${n}`);
+    expect(begun).toHaveLength(60);
+    come("192.0.2.2", "other");
+    expect(begun.at(-1)).toBe("other");
     await clock.pass(1_000);
-    expect(comes("a", 102)).toBe(true);
-    for (let n = 0; n < 10; n++) keeper.failed("a");
-    expect(comes("a", 103)).toBe(false);
-    await clock.pass(60_000);
-    for (let n = 0; n < 60; n++) keeper.failed("a");
-    expect(comes("a", 104)).toBe(false);
+    expect(begun.slice(61)).toEqual(range(10).map((n) => `late ${n}`));
+    await clock.pass(10_000);
+    expect(begun).toHaveLength(101);
+    expect(clock.timers).toBe(0);
   });
 
-  it("does not hold what strangers do against an address from which somebody known comes", () => {
-    const keeper = new Doorkeeper<number>(new ManualClock());
-    keeper.welcome("shared");
-    for (let n = 0; n < 1_000; n++) keeper.failed("shared");
-    expect(keeper.enter("shared", 1)).toBeUndefined();
+  it("are 200 and then 100 a second for all strangers together, one source after another", async () => {
+    const { clock, begun, come, fail } = doorkeeper();
+    for (const n of range(200)) fail(`10.0.0.${n}`, `${n}`);
+    for (const n of range(50)) come("10.0.1.1", `crowd ${n}`);
+    come("10.0.1.2", "alone");
+    expect(begun).toHaveLength(200);
+    await clock.pass(20);
+    expect(begun.slice(200)).toEqual(["crowd 0", "alone"]);
+    await clock.pass(80);
+    expect(begun).toHaveLength(210);
   });
 
-  it("counts the addresses of an IPv6 subnet as one, since a host has as many as it likes", () => {
-    const keeper = new Doorkeeper<number>(new ManualClock());
-    for (const n of numbers(64)) expect(keeper.enter(`2001:db8::${n.toString(16)}`, n)).toBeUndefined();
-    expect(keeper.enter("2001:db8::ffff:1", 64)).toBe(0);
-    expect(keeper.enter("2001:db8:0:1::1", 65)).toBeUndefined();
-    expect(keeper.enter("fe80::1%eth0", 66)).toBeUndefined();
+  it("are not used up by who is recognised", () => {
+    const { keeper, begun, come } = doorkeeper();
+    for (const n of range(2_000)) {
+      come("192.0.2.1", `${n}`);
+      keeper.recognise(`${n}`, "192.0.2.1");
+    }
+    expect(begun).toHaveLength(2_000);
   });
 
-  it("counts IPv4 as IPv4 on a socket of both families", () => {
-    const keeper = new Doorkeeper<number>(new ManualClock());
-    for (const n of numbers(60)) keeper.failed(n % 2 ? "::ffff:192.0.2.66" : "192.0.2.66");
-    expect(keeper.enter("192.0.2.66", 1)).toBe(1);
-    expect(keeper.enter("::ffff:192.0.2.66", 2)).toBe(2);
-    expect(keeper.enter("::ffff:192.0.2.7", 3)).toBeUndefined();
+  it("of an address at which somebody is known are its own, whatever strangers do elsewhere", () => {
+    const { keeper, begun, come, fail } = doorkeeper();
+    keeper.welcome("::ffff:192.0.2.7");
+    for (const n of range(1_000)) fail(`10.0.${n >> 8}.${n & 255}`, `${n}`);
+    expect(begun).toHaveLength(200);
+    come("192.0.2.7", "friend");
+    expect(begun.at(-1)).toBe("friend");
   });
 
-  it("lets a known address of an IPv6 subnet in, whatever its neighbours do", () => {
-    const keeper = new Doorkeeper<string>(new ManualClock());
-    const friend = "fe80::7%eth0";
-    expect(keeper.enter(friend, "friend")).toBeUndefined();
-    keeper.leave("friend");
-    keeper.welcome(friend);
-    for (const n of numbers(1_000)) keeper.failed(`fe80::bad:${n.toString(16)}%eth0`);
-    expect(keeper.enter("fe80::bad:1%eth0", "mallory")).toBe("mallory");
-    expect(keeper.enter("fe80::8%eth0", "neighbour")).toBe("neighbour");
-    expect(keeper.enter(friend, "friend")).toBeUndefined();
-    expect(keeper.enter("fe80::7%wlan0", "elsewhere")).toBeUndefined();
+  it("of a known address that a stranger shares come 100 a second, to the first to come", async () => {
+    const { clock, keeper, begun, come, fail } = doorkeeper();
+    keeper.welcome("192.0.2.7");
+    for (const n of range(200)) fail("192.0.2.7", `${n}`);
+    for (const n of range(20)) come("192.0.2.7", `crowd ${n}`);
+    come("192.0.2.7", "friend");
+    expect(begun).toHaveLength(200);
+    await clock.pass(210);
+    expect(begun.at(-1)).toBe("friend");
   });
 
-  it("forgets addresses that were quiet longest, so that inventing them costs us nothing", async () => {
-    const keeper = new Doorkeeper<number>(new ManualClock());
-    for (let n = 0; n < 60; n++) keeper.failed("first");
-    expect(keeper.enter("first", 0)).toBe(0);
-    for (const n of numbers(1_023)) keeper.failed(`address ${n}`);
-    expect(keeper.enter("first", 1)).toBe(1);
-    for (const n of numbers(1_024)) keeper.failed(`other ${n}`);
-    expect(keeper.enter("first", 2)).toBeUndefined();
+  it("are there at once when somebody becomes known at an address that has none left", () => {
+    const { keeper, begun, come, fail } = doorkeeper();
+    for (const n of range(60)) fail("192.0.2.7", `${n}`);
+    come("192.0.2.7", "friend");
+    expect(begun).toHaveLength(60);
+    keeper.welcome("192.0.2.7");
+    expect(begun.at(-1)).toBe("friend");
+  });
+
+  it("come to nobody after the end", async () => {
+    const { clock, keeper, begun, come, fail } = doorkeeper();
+    for (const n of range(60)) fail("192.0.2.1", `${n}`);
+    come("192.0.2.1", "late");
+    keeper.close();
+    await clock.pass(10_000);
+    expect(begun).toHaveLength(60);
+    expect(clock.timers).toBe(0);
+  });
+});
+
+describe("a source", () => {
+  it("is the subnet of an IPv6 address, since a host has as many addresses as it likes", () => {
+    const { begun, fail, come } = doorkeeper();
+    for (const n of range(100)) fail(`2001:db8::${n.toString(16)}`, `${n}`);
+    expect(begun).toHaveLength(60);
+    come("2001:db8:0:1::1", "another subnet");
+    come("fe80::1%eth0", "on the link");
+    expect(begun.slice(60)).toEqual(["another subnet", "on the link"]);
+  });
+
+  it("is an IPv4 address, however a socket writes it", () => {
+    const { begun, fail } = doorkeeper();
+    for (const n of range(100)) fail(n % 2 ? "::ffff:192.0.2.66" : "192.0.2.66", `${n}`);
+    expect(begun).toHaveLength(60);
+  });
+
+  it("is the address itself where somebody is known, whatever its neighbours do", () => {
+    const { keeper, begun, come, fail } = doorkeeper();
+    keeper.welcome("fe80::7%eth0");
+    for (const n of range(1_000)) fail(`fe80::bad:${n.toString(16)}%eth0`, `${n}`);
+    expect(begun).toHaveLength(60);
+    come("fe80::7%eth0", "friend");
+    expect(begun.at(-1)).toBe("friend");
+    come("fe80::8%eth0", "neighbour");
+    expect(begun.at(-1)).toBe("friend");
+  });
+
+  it("is forgotten when it was quiet longest, so that inventing them costs us nothing", async () => {
+    const { clock, begun, come, fail } = doorkeeper();
+    for (const n of range(61)) fail("192.0.2.1", `${n}`);
+    expect(begun).toHaveLength(60);
+    for (const n of range(1_024)) fail(`10.0.${n >> 8}.${n & 255}`, `other ${n}`);
+    await clock.pass(2_000);
+    const before = begun.length;
+    for (const n of range(60)) come("192.0.2.1", `again ${n}`);
+    expect(begun.slice(before)).toHaveLength(60);
   });
 });

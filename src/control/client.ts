@@ -6,7 +6,7 @@
 
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import type { ExtractSchema } from "hono/types";
-import { ERRORS, type ErrorCode, LanxferError, systemCode } from "../core/errors.ts";
+import { type Details, ERRORS, type ErrorCode, LanxferError, systemCode } from "../core/errors.ts";
 import type { ControlApi } from "./api.ts";
 import type { ControlEvent, PairingView, PreviewLine } from "./schema.ts";
 
@@ -178,17 +178,18 @@ function parseJson(text: string): unknown {
 
 /** An error that the daemon described, as the error it was. */
 export class ReportedError extends LanxferError {
-  constructor(code: ErrorCode, message: string) {
-    super(code);
+  constructor(code: ErrorCode, message: string, details: Details = {}) {
+    super(code, details);
     this.message = message;
   }
 }
 
 function toError(answer: unknown): LanxferError {
-  const view = (answer as { error?: { code?: unknown; message?: unknown } } | null)?.error; // checked field by field
+  // Checked field by field, but for the details: of the same version, they have the same shape.
+  const view = (answer as { error?: { code?: unknown; message?: unknown; details?: Details } } | null)?.error;
   const code = view?.code;
   if (typeof code !== "string" || !Object.hasOwn(ERRORS, code) || typeof view?.message !== "string") {
     return new LanxferError("E_INTERNAL", { text: "lanxferd answered with an error that is not understood" });
   }
-  return new ReportedError(code as ErrorCode, view.message);
+  return new ReportedError(code as ErrorCode, view.message, view.details);
 }

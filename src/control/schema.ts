@@ -26,6 +26,8 @@ export const errorView = z.object({
   exit: z.number().int(),
   retryable: z.boolean(),
   hint: z.string().optional(),
+  /** What the message leaves out, or says in short: ids of devices in full. */
+  details: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
 });
 
 export const policy = z.enum(["auto", "ask", "block"]);
@@ -40,6 +42,8 @@ export const peerView = z.object({
   /** Our own name for it; null when not paired. */
   petname: z.string().nullable(),
   paired: z.boolean(),
+  /** Another device, which is paired, has the name that this one announces. */
+  namesake: z.object({ id: z.string(), short: z.string(), name: z.string() }).nullable(),
   /** `suspect`: not heard of for some seconds, being checked. */
   state: z.enum(["present", "suspect"]),
   endpoints: z.array(
@@ -245,6 +249,10 @@ export const statusView = z.object({
     /** Lines that could not be understood when something was read of it since the start. */
     damaged: z.number().int(),
   }),
+  /** Devices that are here now under the name of a paired one without being it. */
+  namesakes: z.number().int(),
+  /** Times since the start that another key answered in place of a device. */
+  otherKeys: z.number().int(),
 });
 export type StatusView = z.infer<typeof statusView>;
 
@@ -268,6 +276,8 @@ export const pairingView = z.discriminatedUnion("state", [
     state: z.literal("waiting"),
     /** The only device that may come, which is called until it is ready; null when any may. */
     peer: pairingPeer.nullable(),
+    /** A paired device that is called as `peer` is, and is another one. */
+    namesake: deviceView.nullable(),
     /** Why it could not be called; null when it could, but nobody there is ready. */
     problem: errorView.nullable(),
     /** Attempts of others that failed. */

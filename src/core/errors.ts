@@ -6,7 +6,7 @@
  * against this table by a test.
  */
 
-import { cut, formatSize, MAX_SHOWN, safe } from "./text.ts";
+import { cut, formatSize, MAX_SHOWN, SHORT_ID_LENGTH, safe } from "./text.ts";
 
 /** Exit status of a program: 0 to 255. */
 export type ExitCode = number;
@@ -22,6 +22,8 @@ interface ErrorKind {
   readonly sentence: string;
   /** What the user can do, said under the error. */
   readonly hint?: string;
+  /** Details that are told apart from the sentence, too. */
+  readonly tells?: readonly string[];
 }
 
 const local = { retryable: false, wire: false } as const;
@@ -101,6 +103,7 @@ export const ERRORS = {
     ...local,
     sentence: "{peer} answered with another key than the one known for it[ (expected {expected}, got {got})]",
     hint: "someone may be posing as it; if the device was set up anew, unpair it and pair again",
+    tells: ["peer", "expected", "got", "pairedAt", "gotName"],
   },
 
   E_NO_SPACE: { exit: 9, ...remoteRetry, sentence: "no space left at {peer}[ (needs {needs}, has {has})]" },
@@ -166,12 +169,14 @@ export const ERRORS = {
 export type ErrorCode = keyof typeof ERRORS;
 
 /**
- * What an error says of its case. Numbers named in SIZES are bytes. A `text`
- * reaches the peer when the code does: it holds no path of ours.
+ * What an error says of its case. Numbers named in SIZES are bytes, texts named
+ * in IDS whole device ids. A `text` reaches the peer when the code does: it holds
+ * no path of ours.
  */
 export type Details = Readonly<Record<string, string | number>>;
 
 const SIZES = new Set(["needs", "has"]);
+const IDS = new Set(["expected", "got"]);
 
 // Details that may cross a socket to a peer or come from one. `peer` and `path`
 // are not among them: each side knows the other's name itself, and a path of
@@ -211,6 +216,7 @@ export function sentence(code: ErrorCode, details: Details): string {
   const show = (name: string): string | undefined => {
     const value = Object.hasOwn(details, name) ? details[name] : undefined;
     if (value === undefined) return name === "path" ? show("name") : undefined; // a peer's path is told as a name
+    if (IDS.has(name)) return safe(String(value).slice(0, SHORT_ID_LENGTH));
     return typeof value === "number" && SIZES.has(name) ? size(value) : safe(String(value));
   };
   const fill = (text: string) => text.replace(/\{(\w+)\}/g, (_, name: string) => show(name) ?? STAND_INS[name] ?? "?");
@@ -277,9 +283,16 @@ export interface ErrorView {
   readonly exit: number;
   readonly retryable: boolean;
   readonly hint?: string | undefined;
+  /** What the sentence leaves out, or says in short; not made safe for a terminal. */
+  readonly details?: Details | undefined;
 }
 
 export function toView(error: LanxferError): ErrorView {
-  const { exit, retryable, hint } = error.kind;
-  return { code: error.code, message: error.message, exit, retryable, ...(hint && { hint }) };
+  const { exit, retryable, hint, tells = [] } = error.kind;
+  const told = tells.flatMap((name) => {
+    const value = Object.hasOwn(error.details, name) ? error.details[name] : undefined;
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const details = told.length > 0 && { details: Object.fromEntries(told) };
+  return { code: error.code, message: error.message, exit, retryable, ...(hint && { hint }), ...details };
 }

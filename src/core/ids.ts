@@ -2,6 +2,7 @@
 
 import { invariant } from "./assert.ts";
 import { LanxferError } from "./errors.ts";
+import { SHORT_ID_LENGTH } from "./text.ts";
 
 declare const brand: unique symbol;
 type Branded<Name extends string> = string & { readonly [brand]: Name };
@@ -15,9 +16,6 @@ export type TransferId = Branded<"TransferId">;
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz234567";
 const DEVICE_ID = /^[a-z2-7]{51}[aq]$/; // 256 bits leave one bit in the last of 52 characters
 const TRANSFER_ID = /^[a-z2-7]{16}$/;
-
-/** Characters of a device id that a person is shown: 40 bits. */
-export const SHORT_ID_LENGTH = 8;
 
 /** RFC 4648 base32, lower case, without padding. */
 export function base32Encode(bytes: Uint8Array): string {

@@ -4,6 +4,9 @@
 // make a name read as another one; the byte order mark.
 const UNSAFE = /[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]|\p{Cs}/gu;
 
+/** Characters of a device id that a person is shown: 40 bits. */
+export const SHORT_ID_LENGTH = 8;
+
 /** Longest text from the network that is ever shown or logged, in UTF-16 units. */
 export const MAX_SHOWN = 256;
 

@@ -14,6 +14,7 @@ import type { Clock } from "../core/clock.ts";
 import type { ExitCode } from "../core/errors.ts";
 import { type Details, type ErrorView, LanxferError, toLanxferError, toView } from "../core/errors.ts";
 import { safe } from "../core/text.ts";
+import { errorLines, shown } from "./render/error.ts";
 import { jsonLine } from "./render/json.ts";
 
 /** What is known of the streams; process.stdout and process.stderr fit. */
@@ -45,7 +46,6 @@ const SECOND = 1_000;
 // Of the fixed part of 256 colours: themes change the first 16.
 const BLACK_ON_WHITE = "\x1b[38;5;16;48;5;231m";
 const PLAIN = "\x1b[0m";
-const MAX_MESSAGE = 4_096; // of an error: a list of candidates is longer than a name
 
 export class Ui {
   readonly json: boolean;
@@ -58,7 +58,7 @@ export class Ui {
   readonly #gone = new AbortController();
   #statusShown = false;
   #screenLines = 0;
-  #error: Pick<ErrorView, "code" | "message"> | undefined;
+  #error: Pick<ErrorView, "code" | "message" | "details"> | undefined;
   #finished = false;
   #outputProblem: Error | undefined;
 
@@ -166,15 +166,11 @@ export class Ui {
   }
 
   /** The same for an error that lanxferd told of. */
-  failedAs(view: Pick<ErrorView, "code" | "message" | "exit" | "hint">, cause?: unknown): ExitCode {
-    const message = safe(view.message, MAX_MESSAGE);
-    const causes = this.#verbose ? chain(cause) : [];
-    this.notice(
-      `lanxferctl: error: ${message}`,
-      ...causes.map((text) => `lanxferctl: cause: ${safe(text, MAX_MESSAGE)}`),
-      ...(view.hint === undefined ? [] : [`lanxferctl: hint: ${safe(view.hint, MAX_MESSAGE)}`]),
-    );
-    this.#error = { code: view.code, message };
+  failedAs(view: Omit<ErrorView, "retryable">, cause?: unknown): ExitCode {
+    const person = this.#streams.stderr.isTTY === true && !this.json;
+    this.notice(...errorLines(view, cause, { person, verbose: this.#verbose }));
+    const { code, message, details } = view;
+    this.#error = { code, message: shown(message), ...(details && { details }) };
     return view.exit;
   }
 
@@ -267,12 +263,4 @@ export class Ui {
 
 function clean(line: string): string {
   return safe(line, Number.POSITIVE_INFINITY);
-}
-
-function chain(cause: unknown): string[] {
-  const texts: string[] = [];
-  for (let at = cause; at !== undefined && texts.length < 10; at = at instanceof Error ? at.cause : undefined) {
-    texts.push(at instanceof Error ? at.message : String(at));
-  }
-  return texts;
 }

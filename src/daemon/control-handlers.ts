@@ -11,6 +11,7 @@ import type { Device } from "../identity/trust-file.ts";
 import type { DaemonDeps } from "./deps.ts";
 import { inboxSpace } from "./host/inbox.ts";
 import { SETTINGS, type SettingName } from "./host/settings.ts";
+import { namesakeOf } from "./namesakes.ts";
 import type { Recipient } from "./outgoing/delivery.ts";
 import { preview } from "./outgoing/preview.ts";
 import type { Listening, Parts } from "./parts.ts";
@@ -89,6 +90,8 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
         pairing: pairing.state,
         refused: { ...parts.refusals.counts },
         history: { bytes: history.bytes, damaged: history.damaged },
+        namesakes: discovery.peers().filter((peer) => namesakeOf(peer, trust.list()) !== undefined).length,
+        otherKeys: parts.suspicions.otherKeys,
       };
     },
 
@@ -96,7 +99,7 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
       // Somebody looks: what is stale is asked again, for the next look. The table
       // itself is seconds old at most, and a script should not wait for it.
       void discovery.refresh();
-      return discovery.peers().map((peer) => peerView(peer, trust.get(peer.id)));
+      return discovery.peers().map((peer) => peerView(peer, trust.list()));
     },
     addPeer: ({ name, host: address, port }) => reach.add(name, { host: address, port }),
     removePeer: (name) => reach.remove(name),

@@ -9,6 +9,7 @@ import { LanxferError, toLanxferError } from "../core/errors.ts";
 import { shortId } from "../core/ids.ts";
 import { VERSION } from "../core/version.ts";
 import type { PeerEvent } from "../discovery/types.ts";
+import { readsLike } from "../identity/petname.ts";
 import type { TrustEvent } from "../identity/trust-store.ts";
 import type { Link } from "../transfer/link.ts";
 import { listen } from "../transfer/listen.ts";
@@ -19,6 +20,7 @@ import { serveControl } from "./control-server.ts";
 import type { DaemonDeps } from "./deps.ts";
 import { isMountPoint, prepareInbox } from "./host/inbox.ts";
 import { probeSandbox, type Sandbox } from "./host/sandbox.ts";
+import { namesakeOf } from "./namesakes.ts";
 import { assemble, loadState, type Parts } from "./parts.ts";
 import { peerView } from "./views.ts";
 
@@ -134,16 +136,19 @@ function route(parts: Parts, link: Link, keep: () => void): boolean {
 
 /** Passes on what discovery and trust have to tell. Returns how to stop that. */
 function watch({ log }: DaemonDeps, parts: Parts): Step {
-  const { discovery, trust, events, incoming, outgoing, reach } = parts;
+  const { discovery, trust, events, incoming, outgoing, reach, suspicions } = parts;
   const onPeer = ({ change, peer }: PeerEvent) => {
     log.debug({ peer: shortId(peer.id), change }, "peer");
-    events.publish({ type: "peer", change, peer: peerView(peer, trust.get(peer.id)) });
+    events.publish({ type: "peer", change, peer: peerView(peer, trust.list()) });
+    const namesake = change === "down" ? undefined : namesakeOf(peer, trust.list());
+    if (namesake !== undefined) suspicions.otherName(namesake.id, peer.id, peer.endpoints[0]?.address);
   };
   const onTrust = ({ change, device }: TrustEvent) => {
     log.info({ device: device.id, change, policy: device.policy }, "paired devices changed");
-    const peer = discovery.peers().find(({ id }) => id === device.id);
-    if (peer !== undefined) {
-      events.publish({ type: "peer", change: "changed", peer: peerView(peer, trust.get(peer.id)) });
+    // Itself, and strangers that have its name.
+    for (const peer of discovery.peers()) {
+      if (peer.id !== device.id && !readsLike(peer.name, device.name)) continue;
+      events.publish({ type: "peer", change: "changed", peer: peerView(peer, trust.list()) });
     }
     // Trust that is taken back ends at once what it had allowed.
     if (change !== "unpaired" && device.policy !== "block") return;

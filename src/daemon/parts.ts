@@ -31,6 +31,7 @@ import { Contacts } from "./record/contacts.ts";
 import { Events } from "./record/events.ts";
 import { History } from "./record/history.ts";
 import { Refusals } from "./record/refusals.ts";
+import { Suspicions } from "./record/suspicions.ts";
 import { type TransferRecord, Transfers } from "./record/transfers.ts";
 import { historyView, peerView } from "./views.ts";
 
@@ -72,6 +73,7 @@ export interface Parts extends State {
   readonly memory: BlockPool;
   readonly files: SmallFiles;
   readonly refusals: Refusals;
+  readonly suspicions: Suspicions;
   readonly notices: Notices;
 }
 
@@ -104,7 +106,9 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
   const isPaired = (id: DeviceKey["id"]) => trust.get(id) !== undefined;
   const discovery = deps.discovery({ clock, log, probe: createProbe(dialing), isPaired });
   const welcome = (address: string) => listening.welcome(address);
-  const reach = new Reach({ context: dialing, clock, log, discovery, contacts, welcome });
+  const suspicions = new Suspicions(clock, log);
+  const paired = () => trust.list();
+  const reach = new Reach({ context: dialing, clock, log, discovery, contacts, welcome, suspicions, paired });
 
   const transfers = new Transfers(clock, (record) => events.publish({ type: "transfer", transfer: record }));
   const notices = new Notices(clock, (notice) => {
@@ -117,7 +121,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
   });
   const events = new Events(() => ({
     type: "snapshot",
-    peers: discovery.peers().map((peer) => peerView(peer, trust.get(peer.id))),
+    peers: discovery.peers().map((peer) => peerView(peer, paired())),
     transfers: transfers.list(false),
     offers: offers.list(),
   }));
@@ -225,6 +229,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     memory,
     files,
     refusals,
+    suspicions,
     notices,
   };
 }

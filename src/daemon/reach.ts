@@ -2,16 +2,23 @@
 
 import { isIP } from "node:net";
 import type { Clock } from "../core/clock.ts";
+import { type LanxferError, toLanxferError } from "../core/errors.ts";
 import type { DeviceId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import type { Discovery, Endpoint, Peer, Probe } from "../discovery/types.ts";
+import type { Device } from "../identity/trust-file.ts";
 import { type DialContext, dial } from "../transfer/dial.ts";
 import type { Link } from "../transfer/link.ts";
 import { ALPN_TRANSFER, type MessageOf } from "../transfer/wire.ts";
+import { namesakesOf } from "./namesakes.ts";
 import type { Recipient } from "./outgoing/delivery.ts";
 import { firstToAnswer } from "./outgoing/dialer.ts";
 import { insist } from "./outgoing/insist.ts";
 import type { Contacts, Place } from "./record/contacts.ts";
+import type { Suspicions } from "./record/suspicions.ts";
+
+/** Places of others with the same name that are looked at: whoever takes a name decides how many there are. */
+const MAX_NAMESAKES = 8;
 
 /** Asks who is at an address: handshake and goodbye, not a word more. */
 export function createProbe(context: DialContext): Probe {
@@ -35,6 +42,8 @@ export interface ReachDeps {
   readonly contacts: Contacts;
   /** Told of each address at which a paired device was met, now or by an earlier run. */
   readonly welcome: (address: string) => void;
+  readonly suspicions: Suspicions;
+  readonly paired: () => readonly Device[];
 }
 
 export class Reach {
@@ -54,16 +63,38 @@ export class Reach {
     }
   }
 
-  /** Resolves to a link to this very device through any of its addresses. Rejects with why there is none. */
+  /**
+   * Resolves to a link to this very device through any of its addresses. Rejects
+   * with why there is none: E_IDENTITY also when it is nowhere, but another
+   * device answers that has its name.
+   */
   async link(to: Recipient, alpn: string, signal: AbortSignal, extra: readonly Place[] = []): Promise<Link> {
-    const { discovery, context, clock } = this.#deps;
-    const placesOf = (peer: Peer | undefined): Place[] =>
-      (peer?.endpoints ?? []).map(({ address, port }) => ({ host: address, port }));
-    const known = () => placesOf(discovery.peers().find((peer) => peer.id === to.id));
+    const { discovery, paired } = this.#deps;
+    const known = () =>
+      discovery
+        .peers()
+        .filter((peer) => peer.id === to.id)
+        .flatMap(placesOf);
     // Not seen: it may have come this moment, so ask once before giving up.
     if (known().length === 0 && extra.length === 0) await discovery.refresh();
+    try {
+      return await this.#dial(to, alpn, signal, [...extra, ...known()]);
+    } catch (thrown) {
+      const error = toLanxferError(thrown).with({ peer: to.name });
+      const namesakes = namesakesOf(to.id, discovery.peers(), paired()).flatMap(placesOf);
+      if (signal.aborted) throw thrown;
+      if (error.code === "E_IDENTITY" || namesakes.length === 0) throw this.#explained(error, to);
+      return await this.#dial(to, alpn, signal, namesakes.slice(0, MAX_NAMESAKES)).catch((other) => {
+        const isOtherKey = toLanxferError(other).code === "E_IDENTITY";
+        throw isOtherKey ? this.#explained(toLanxferError(other), to) : error;
+      });
+    }
+  }
+
+  #dial(to: Recipient, alpn: string, signal: AbortSignal, known: readonly Place[]): Promise<Link> {
+    const { discovery, context, clock } = this.#deps;
     const targets = {
-      known: [...extra, ...known()],
+      known,
       key: ({ host, port }: Place) => `${host} ${port}`,
       watch: (found: (place: Place) => void) =>
         discovery.subscribe(({ peer }) => {
@@ -73,6 +104,20 @@ export class Reach {
     const attempt = ({ host, port }: Place, stop: AbortSignal) =>
       insist(() => dial({ host, port, alpn, expect: to.id, peer: to.name }, context, stop), clock, stop);
     return firstToAnswer(targets, attempt, clock, signal);
+  }
+
+  /** Another key answered: what we know of both. */
+  #explained(error: LanxferError, to: Recipient): LanxferError {
+    if (error.code !== "E_IDENTITY") return error;
+    const { paired, suspicions } = this.#deps;
+    const got = String(error.details["got"]);
+    const wanted = paired().find(({ id }) => id === to.id);
+    const answered = paired().find(({ id }) => id === got);
+    if (wanted !== undefined) suspicions.otherKey(wanted.id, got);
+    return error.with({
+      ...(wanted && { pairedAt: new Date(wanted.since).toISOString() }),
+      ...(answered && { gotName: answered.name }),
+    });
   }
 
   /** A paired device said on which port it listens: the place to look for it when multicast fails. */
@@ -102,6 +147,10 @@ export class Reach {
     await this.#deps.contacts.remove(name);
     this.#deps.discovery.unhint(name);
   }
+}
+
+function placesOf({ endpoints }: Peer): Place[] {
+  return endpoints.map(({ address, port }) => ({ host: address, port }));
 }
 
 function endpointOf(place: Place, source: "static" | "known"): Endpoint {

@@ -4,14 +4,18 @@ import type { DeviceView, HistoryView, PeerView, TransferView } from "../control
 import { shortId } from "../core/ids.ts";
 import type { Peer } from "../discovery/types.ts";
 import type { Device } from "../identity/trust-file.ts";
+import { namesakeOf } from "./namesakes.ts";
 
-export function peerView(peer: Peer, device: Device | undefined): PeerView {
+export function peerView(peer: Peer, paired: readonly Device[]): PeerView {
+  const device = paired.find(({ id }) => id === peer.id);
+  const namesake = namesakeOf(peer, paired);
   return {
     id: peer.id,
     short: shortId(peer.id),
     name: peer.name,
     petname: device?.name ?? null,
     paired: device !== undefined,
+    namesake: namesake === undefined ? null : { id: namesake.id, short: shortId(namesake.id), name: namesake.name },
     state: peer.state,
     endpoints: peer.endpoints.map(({ address, port, interface: name, source }) => ({
       address,

@@ -14,7 +14,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { invariant } from "../core/assert.ts";
 import { LanxferError } from "../core/errors.ts";
-import { base32Encode, type DeviceId, shortId } from "../core/ids.ts";
+import { base32Encode, type DeviceId } from "../core/ids.ts";
 import type { PairChannel } from "./channel.ts";
 import type { Invite } from "./invite.ts";
 import type { InviteBook } from "./invite-book.ts";
@@ -50,7 +50,7 @@ export async function redeemInvite(
 ): Promise<Partner> {
   if (invite.id === channel.self) throw new LanxferError("E_USAGE", { text: "this device made the invite itself" });
   if (invite.id !== channel.peer) {
-    const ids = { expected: shortId(invite.id), got: shortId(channel.peer) };
+    const ids = { expected: invite.id, got: channel.peer };
     throw new LanxferError("E_IDENTITY", { peer: "the device that made the invite", ...ids });
   }
   const own = ownIntroduction(party);

@@ -37,11 +37,11 @@ export function petnameFrom(announced: string, id: DeviceId): string {
   return petnameProblem(name) === undefined ? name : `device ${shortId(id)}`;
 }
 
-/** `name`, or the first of `name (2)`, `name (3)`, … that is not taken. */
+/** `name`, or the first of `name (2)`, `name (3)`, … that nobody takes for one that is taken. */
 export function freePetname(name: string, taken: Iterable<string>): string {
-  const folded = new Set([...taken].map(foldPetname));
+  const others = [...taken];
   let candidate = name;
-  for (let n = 2; folded.has(foldPetname(candidate)); n++) {
+  for (let n = 2; others.some((other) => readsLike(other, candidate)); n++) {
     const number = ` (${n})`;
     candidate = cutToBytes(name, MAX_PETNAME_BYTES - number.length).trimEnd() + number;
   }
@@ -51,6 +51,21 @@ export function freePetname(name: string, taken: Iterable<string>): string {
 /** Two names with the same fold would be taken for one another. */
 export function foldPetname(name: string): string {
   return name.normalize("NFC").toLowerCase();
+}
+
+/**
+ * Whether somebody who reads the one name can take it for the other: case, forms
+ * of characters, spaces and what is invisible do not count. Letters of other
+ * scripts that look alike do.
+ */
+export function readsLike(a: string, b: string): boolean {
+  return skeleton(a) === skeleton(b);
+}
+
+function skeleton(name: string): string {
+  if (/^[!-~]*$/.test(name)) return name.toLowerCase(); // which most are: it is asked for every peer and device
+  const visible = name.normalize("NFKC").replace(/[\p{Default_Ignorable_Code_Point}\p{Cc}]/gu, "");
+  return visible.replace(/\s+/g, " ").trim().toLowerCase();
 }
 
 function looksLikeId(name: string): boolean {

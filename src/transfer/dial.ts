@@ -3,7 +3,7 @@
 import { connect, type TLSSocket } from "node:tls";
 import type { Clock } from "../core/clock.ts";
 import { LanxferError } from "../core/errors.ts";
-import { type DeviceId, shortId } from "../core/ids.ts";
+import type { DeviceId } from "../core/ids.ts";
 import { type Credentials, connectFailure, prove, tlsOptions } from "./gate.ts";
 import { Link, type LinkOptions } from "./link.ts";
 import { OPENING_MS } from "./wire.ts";
@@ -45,7 +45,7 @@ export async function dial(options: DialOptions, context: DialContext, signal: A
     await secured(socket, context.clock, signal);
     const proven = prove(socket, [options.alpn]);
     if (options.expect !== undefined && proven.peer !== options.expect) {
-      throw new LanxferError("E_IDENTITY", { expected: shortId(options.expect), got: shortId(proven.peer) });
+      throw new LanxferError("E_IDENTITY", { expected: options.expect, got: proven.peer });
     }
     return new Link(socket, proven, context);
   } catch (error) {

@@ -25,6 +25,16 @@ const several = [
 const CASES: readonly Case[] = [
   { golden: "peers", args: ["peers"], handlers: { peers: async () => several } },
   { golden: "peers-json", args: ["peers", "--json"], handlers: { peers: async () => [alice] } },
+  {
+    golden: "peers-namesake",
+    args: ["peers"],
+    handlers: {
+      peers: async () => [
+        views.peer({ paired: true, petname: "alice" }),
+        views.peer({ id: "m", short: "mallorya", namesake: { id: alice.id, short: alice.short, name: "alice" } }),
+      ],
+    },
+  },
   { golden: "peers-none", args: ["peers"], handlers: { peers: async () => [] } },
   { golden: "peers-none-json", args: ["peers", "--json"], handlers: { peers: async () => [] } },
   {
@@ -118,6 +128,8 @@ const CASES: readonly Case[] = [
           pairing: "locked",
           refused: {},
           history: { bytes: 9_000_000, damaged: 2 },
+          namesakes: 2,
+          otherKeys: 1,
         }),
     },
   },

@@ -15,6 +15,7 @@ const PEER = { id: views.device().id, short: views.device().short, name: "alice"
 const waiting = (change: object = {}): PairingView => ({
   state: "waiting",
   peer: null,
+  namesake: null,
   problem: null,
   failures: 0,
   left: 119_500,
@@ -193,6 +194,16 @@ describe("Pairing by code on a terminal", () => {
     await poll(() => daemon.typed).toEqual(["493027"]);
     daemon.show(paired());
     expect(await running.finished).toMatchObject({ code: 0 });
+  });
+
+  it("says of a device with the name of a paired one that it is another", async () => {
+    const daemon = await staged();
+    const running = daemon.place.onTerminal(["pair", "aliceaaa"]);
+    daemon.show(waiting({ peer: PEER, namesake: views.device({ short: "otherbbb" }) }));
+    await poll(() => running.stdout).toContain('run "lanxferctl pair"');
+    expect(running.stdout).toContain(
+      "careful: this alice (aliceaaa) is another device than alice (otherbbb), which is paired\n",
+    );
   });
 
   it("warns of a name that another paired device has", async () => {

@@ -17,6 +17,14 @@ const waiting = views.transfer({
   moved: 2_000_000_000,
   waitingFor: toView(new LanxferError("E_LOST", { peer: "alice", text: "closed by the other end" })),
 });
+const otherKey = toView(
+  new LanxferError("E_IDENTITY", {
+    peer: "alice",
+    expected: `mrsmfzbc${"a".repeat(44)}`,
+    got: `q3kd7w2e${"b".repeat(43)}a`,
+    pairedAt: "2026-05-01T12:00:00.000Z",
+  }),
+);
 const resumed = views.transfer({ moved: 1_980_000_000, resumed: 1_980_000_000 });
 
 interface Staged {
@@ -95,6 +103,7 @@ describe("lanxferctl send", () => {
         ),
       ],
     },
+    { golden: "send-identity", story: [views.failed(running, otherKey)] },
     { golden: "send-cancelled", story: [views.failed(running, toView(new LanxferError("E_CANCELLED")))] },
     {
       golden: "send-cancelled-there",
@@ -411,6 +420,32 @@ describe("lanxferctl send, when interrupted,", () => {
     sending.type("\x03");
     expect(await sending.finished).toMatchObject({ code: 130 });
     expect(cancelled).toEqual([running.id]);
+  });
+});
+
+describe("lanxferctl send, when another key answers,", () => {
+  const args = ["send", "alice", "report.pdf"];
+
+  it("warns at length on a terminal, with whole ids when more was asked for", async () => {
+    const { place } = await telling([views.failed(running, otherKey)]);
+    const result = await place.onTerminal(args).finished;
+    const plain = { ...result, stdout: result.stdout.replace(/\r[^\n]*\x1b\[K/g, "") };
+    await expect(transcript(args, plain)).toMatchFileSnapshot("golden/send-identity-terminal.txt");
+    const { stdout } = await place.onTerminal(["-v", ...args], { columns: 200 }).finished;
+    expect(stdout).toContain(`  paired    mrsm-fzbc${"-aaaa".repeat(11)}\n`);
+    expect(stdout).toContain(`  answers   q3kd-7w2e${"-bbbb".repeat(10)}-bbba\n`);
+  });
+
+  it("says so in one line to a program, with whole ids", async () => {
+    const { place } = await telling([views.failed(running, otherKey)]);
+    const { code, stdout } = await place.ctl([...args, "--json"]);
+    expect(code).toBe(8);
+    const { message, details } = otherKey;
+    expect(objects(stdout).at(-1)).toMatchObject({
+      event: "done",
+      exit: 8,
+      error: { code: "E_IDENTITY", message, details },
+    });
   });
 });
 

@@ -117,7 +117,7 @@ export class TestDaemon {
   /** Level error in the log is a fault, unless a test says here which messages it expects. */
   readonly expectedErrors = new Set<string>();
   readonly #room: Room;
-  readonly #settings: Partial<Settings>;
+  #settings: Partial<Settings>;
   readonly #announced: number | undefined;
   readonly #places: { readonly config: string; readonly state: string; readonly socket: string };
   #node: MemoryNode | undefined;
@@ -158,9 +158,10 @@ export class TestDaemon {
     return this.#places.state;
   }
 
-  /** Starts it, again after `stop` with the same home. */
-  async start(): Promise<void> {
+  /** Starts it, again after `stop` with the same home; `changes` to its settings stay. */
+  async start(changes: Partial<Settings> = {}): Promise<void> {
     const { home } = this;
+    this.#settings = { ...this.#settings, ...changes };
     const config = await openConfig({ directory: this.#places.config, home, hostname: this.name, env: {}, flags: {} });
     for (const [name, value] of Object.entries(this.#settings)) config.set(name, value);
     this.#daemon = await createDaemon({

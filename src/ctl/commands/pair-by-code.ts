@@ -67,7 +67,7 @@ class Dialogue {
     if (view.state !== "comparing" || view.typed) this.#stopAsking();
     switch (view.state) {
       case "waiting":
-        if (before === undefined) this.#ui.notice(this.#invitation(view));
+        if (before === undefined) this.#ui.notice(...this.#invitation(view));
         else if (view.failures > this.#failures) this.#ui.notice("the other side gave up; still waiting");
         this.#failures = view.failures;
         break;
@@ -93,9 +93,13 @@ class Dialogue {
     this.#stopAsking();
   }
 
-  #invitation({ peer }: ViewOf<"waiting">): string {
-    if (peer !== null) return `waiting for ${safe(peer.name)}: on that device, run "lanxferctl pair"`;
-    return `waiting for another device: there, run "lanxferctl pair ${safe(this.#self)}"`;
+  #invitation({ peer, namesake }: ViewOf<"waiting">): string[] {
+    if (peer === null) return [`waiting for another device: there, run "lanxferctl pair ${safe(this.#self)}"`];
+    const name = safe(peer.name);
+    const call = `waiting for ${name}: on that device, run "lanxferctl pair"`;
+    if (namesake === null) return [call];
+    const [theirs, ours] = [safe(peer.short), `${safe(namesake.name)} (${safe(namesake.short)})`];
+    return [`careful: this ${name} (${theirs}) is another device than ${ours}, which is paired`, call];
   }
 
   #introduce({ peer, petname, namesake, code }: ViewOf<"comparing">): void {

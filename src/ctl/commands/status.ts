@@ -55,12 +55,28 @@ function facts(view: StatusView): Fact[] {
       ? [["pairing", 'by code is locked: "lanxferctl pair --unlock" ends that'] as const]
       : []),
     ["history", `${formatSize(view.history.bytes)}${damaged(view.history)}`],
+    ...doubts(view).map((doubt): Fact => ["careful", doubt]),
     ["refused", refused.length === 0 ? "nothing" : refused.join(", ")],
   ];
 }
 
 function damaged({ damaged }: StatusView["history"]): string {
   return damaged === 0 ? "" : `, ${damaged} damaged lines were passed over`;
+}
+
+/** What may mean that somebody is not who he seems. */
+function doubts({ namesakes, otherKeys }: StatusView): string[] {
+  const doubts: string[] = [];
+  if (namesakes > 0) {
+    const some = namesakes === 1 ? "1 device here has" : `${namesakes} devices here have`;
+    doubts.push(`${some} the name of a paired device without being it: see "lanxferctl peers"`);
+  }
+  if (otherKeys > 0) doubts.push(`another key answered in place of a paired device, ${times(otherKeys)}`);
+  return doubts;
+}
+
+function times(count: number): string {
+  return count === 1 ? "once" : `${count} times`;
 }
 
 /** One fact a line. The names are ours, so their length is their width. */

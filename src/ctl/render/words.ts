@@ -29,8 +29,12 @@ export function offered(offer: OfferView): string {
   return `${what(offer.items)} from ${safe(offer.from.name)} (${formatSize(offer.bytes)})${noted(offer.note)}`;
 }
 
-/** `paired`, `paired as bob` when we call it otherwise than it calls itself, `unpaired`. */
+/**
+ * `paired`, `paired as bob` when we call it otherwise than it calls itself,
+ * `unpaired`, `unpaired, not your bob` when it only has the name of a paired one.
+ */
 export function trust(peer: PeerView): string {
+  if (peer.namesake !== null) return `unpaired, not your ${safe(peer.namesake.name)}`;
   if (!peer.paired) return "unpaired";
   return peer.petname === null || peer.petname === peer.name ? "paired" : `paired as ${safe(peer.petname)}`;
 }

@@ -5,7 +5,7 @@
  * at a time; what fails after the commitment is counted.
  */
 
-import type { PairingView } from "../../control/schema.ts";
+import type { DeviceView, PairingView } from "../../control/schema.ts";
 import type { Clock } from "../../core/clock.ts";
 import { LanxferError, toLanxferError, toView } from "../../core/errors.ts";
 import { type DeviceId, shortId } from "../../core/ids.ts";
@@ -14,10 +14,11 @@ import type { PairingLock } from "../../identity/pairing-lock.ts";
 import type { Introduction } from "../../identity/pairing-message.ts";
 import type { Role } from "../../identity/pairing-proof.ts";
 import type { Comparing, Outcome } from "../../identity/pairing-state.ts";
-import { foldPetname, petnameFrom } from "../../identity/petname.ts";
+import { petnameFrom } from "../../identity/petname.ts";
 import type { Device } from "../../identity/trust-file.ts";
 import type { TrustStore } from "../../identity/trust-store.ts";
 import type { Link } from "../../transfer/link.ts";
+import { namesakeOf } from "../namesakes.ts";
 import type { Recipient } from "../outgoing/delivery.ts";
 import { deviceView } from "../views.ts";
 import { Attempt, type Verdict } from "./attempt.ts";
@@ -218,6 +219,7 @@ export class PairingWindow {
         return {
           state: "waiting",
           peer: this.#target === undefined ? null : peerOf(this.#target),
+          namesake: this.#target === undefined ? null : namesakeView(this.#target, trust.list()),
           problem: this.#problem === undefined ? null : toView(this.#problem),
           failures: this.#failures,
           left: left(this.#end),
@@ -232,17 +234,20 @@ function comparingView(
   left: number,
 ): PairingView {
   const { id, name } = partner;
-  const folded = foldPetname(petnameFrom(name, id));
-  const namesake = devices.find((device) => device.id !== id && foldPetname(device.name) === folded);
   return {
     state: "comparing",
     peer: peerOf(partner),
     petname: devices.find((device) => device.id === id)?.name ?? null,
-    namesake: namesake === undefined ? null : deviceView(namesake),
+    namesake: namesakeView({ id, name: petnameFrom(name, id) }, devices),
     code: codes.shown,
     typed: agreedHere,
     left,
   };
+}
+
+function namesakeView(peer: Recipient, devices: readonly Device[]): DeviceView | null {
+  const namesake = namesakeOf(peer, devices);
+  return namesake === undefined ? null : deviceView(namesake);
 }
 
 function peerOf({ id, name }: Recipient) {

@@ -25,6 +25,7 @@ export function peer(change: Partial<PeerView> = {}): PeerView {
     name: "alice",
     petname: null,
     paired: false,
+    namesake: null,
     state: "present",
     endpoints: [{ address: "192.0.2.7", port: 25_726, interface: "eth0", source: "mdns" }],
     seenAt: MIDDAY,
@@ -163,6 +164,8 @@ export function status(change: Partial<StatusView> = {}): StatusView {
     pairing: "closed",
     refused: { certificate: 3 },
     history: { bytes: 1_234_567, damaged: 0 },
+    namesakes: 0,
+    otherKeys: 0,
     ...change,
   };
 }

@@ -220,4 +220,12 @@ describe("an error as the control interface shows it", () => {
       retryable: true,
     });
   });
+
+  it("tells apart what the sentence leaves out or says in short, and nothing else", () => {
+    const ids = { expected: "b".repeat(52), got: "c".repeat(52) };
+    const error = new LanxferError("E_IDENTITY", { peer: "nas", ...ids, path: "/etc" });
+    expect(error.message).toMatch(/\(expected bbbbbbbb, got cccccccc\)$/);
+    expect(toView(error).details).toEqual({ peer: "nas", ...ids });
+    expect(toView(new LanxferError("E_IDENTITY"))).not.toHaveProperty("details");
+  });
 });

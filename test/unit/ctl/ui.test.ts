@@ -44,6 +44,25 @@ describe("The output of lanxferctl", () => {
     expect(verbose.stderr.text).toContain("lanxferctl: cause: one\\x0a\nlanxferctl: cause: two\nlanxferctl: hint:");
   });
 
+  it("warns a person of another key at length, in place of the hint, and everybody else in one line", () => {
+    const details = { peer: "alice", expected: "b".repeat(52), got: "c".repeat(52), pairedAt: "2026-05-01T12:00:00Z" };
+    const told = (terminal: boolean, options: { readonly verbose?: boolean; readonly json?: boolean } = {}) => {
+      const { ui, stderr } = screen(terminal, options);
+      expect(ui.failed(new LanxferError("E_IDENTITY", details))).toBe(8);
+      return stderr.text;
+    };
+    const error = /^lanxferctl: error: alice answered with another key .* \(expected bbbbbbbb, got cccccccc\)$/m;
+    for (const text of [told(false), told(true, { json: true })]) {
+      expect(text).toMatch(error);
+      expect(text).toMatch(/^lanxferctl: hint: /m);
+      expect(text).not.toContain("warning");
+    }
+    expect(told(true)).toMatch(error);
+    expect(told(true)).toMatch(/^(lanxferctl: warning: .*\n){7}lanxferctl: error: .*\n$/);
+    expect(told(true)).not.toContain("c".repeat(9));
+    expect(told(true, { verbose: true })).toContain("cccc-".repeat(12));
+  });
+
   it("takes what nobody foresaw for an internal error, without its stack", () => {
     const { ui, stderr } = screen(false, { verbose: true });
     expect(ui.failed(new TypeError("x is not a function"))).toBe(1);

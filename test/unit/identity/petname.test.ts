@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { LanxferError } from "../../../src/core/errors.ts";
 import { formatDeviceId, shortId } from "../../../src/core/ids.ts";
-import { checkPetname, freePetname, petnameFrom } from "../../../src/identity/petname.ts";
+import { checkPetname, freePetname, petnameFrom, readsLike } from "../../../src/identity/petname.ts";
 import { idOf } from "./support/ids.ts";
 
 const id = idOf("nas");
@@ -59,6 +59,27 @@ describe("the petname that a device begins with", () => {
   });
 });
 
+describe("a name that reads like another", () => {
+  it.each([
+    ["its case", "Alice"],
+    ["an invisible character", "al\u200bi\u00adce\u2060"],
+    ["a control character", "alice\u0007"],
+    ["the form of its letters", "ａｌｉｃｅ"],
+    ["spaces around it", "  alice\u2003"],
+  ])("differs in %s only", (_, name) => {
+    expect(readsLike(name, "alice")).toBe(true);
+    expect(readsLike("alice", name)).toBe(true);
+  });
+
+  it("does so with spaces and accents, too", () => {
+    expect(readsLike("Zoë's  laptop", "zoe\u0308's laptop")).toBe(true);
+  });
+
+  it.each(["alic", "alice2", "alice (2)", "a lice", "аlice", "alicé", ""])("is not %j beside alice", (name) => {
+    expect(readsLike(name, "alice")).toBe(false);
+  });
+});
+
 describe("a petname that is free", () => {
   it("is the name itself, or the next number", () => {
     expect(freePetname("alice", [])).toBe("alice");
@@ -69,6 +90,7 @@ describe("a petname that is free", () => {
   it("differs from what people take for the same", () => {
     expect(freePetname("Alice", ["alice"])).toBe("Alice (2)");
     expect(freePetname("cafe\u0301", ["café"])).toBe("cafe\u0301 (2)");
+    expect(freePetname("al\u200bice", ["alice"])).toBe("al\u200bice (2)");
   });
 
   it("stays within 63 bytes and keeps characters whole", () => {

@@ -25,6 +25,11 @@ describe("In words,", () => {
     expect(trust(peer({ paired: true, petname: "b\n" }))).toBe("paired as b\\x0a");
   });
 
+  it("a peer is not the paired one whose name it has", () => {
+    const namesake = { id: "x", short: "x", name: "a\x1blice" };
+    expect(trust(peer({ namesake }))).toBe("unpaired, not your a\\x1blice");
+  });
+
   it("an address has its port where it can be told from it", () => {
     const endpoint = { address: "::1", port: 1, interface: null, source: "known" as const };
     expect(address(endpoint)).toBe("[::1]:1");

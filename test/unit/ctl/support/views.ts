@@ -44,6 +44,7 @@ export function peer(change: Partial<PeerView> = {}): PeerView {
     name: "alice",
     petname: null,
     paired: false,
+    namesake: null,
     state: "present",
     endpoints: [{ address: "192.0.2.7", port: 4000, interface: null, source: "mdns" }],
     seenAt: "2026-05-01T12:00:00.000Z",

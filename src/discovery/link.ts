@@ -5,13 +5,21 @@
  * A link never repairs itself: it says that it failed, and links.ts opens a new one.
  */
 
-import { withoutZone } from "../core/address.ts";
 import type { Cancel, Clock } from "../core/clock.ts";
+import { Company } from "./company.ts";
 import type { Origin } from "./gate.ts";
 import type { LinkAddress } from "./interfaces.ts";
 import type { Source } from "./medium.ts";
-import { decodeResponse, type Heard, type OwnRecord, type RawPacket, SERVICE } from "./record.ts";
-import { type Query, type Question, Responder } from "./responder.ts";
+import {
+  askerOf,
+  decodeResponse,
+  type Heard,
+  isOurQuestion,
+  type OwnRecord,
+  type Query,
+  type RawPacket,
+} from "./record.ts";
+import { Responder } from "./responder.ts";
 import { Station } from "./station.ts";
 
 export interface LinkListener {
@@ -23,6 +31,8 @@ export interface LinkListener {
 }
 
 export interface Link {
+  /** Instances heard here lately. */
+  readonly company: Company;
   /** Asks who is there. */
   query(): void;
   /** The same link (isSameLink) with other addresses: announces them. */
@@ -42,30 +52,33 @@ export interface LinkDeps {
 /** Opens a link; throws only what the system throws when it has no socket to give. */
 export type OpenLink = (address: LinkAddress, own: OwnRecord, listener: LinkListener, deps: LinkDeps) => Link;
 
-// A device is suspect after 6 s of silence: one round of questions and answers,
-// with this jitter, has to fit. RFC 6762 5.2 wants queries to become rare; the
-// rule that one host's question serves the whole link (7.3) keeps them so.
+// Silence makes suspect (peer-table.ts): one round of questions and answers, with
+// this jitter, has to fit before. RFC 6762 5.2 wants queries to become rare; the
+// rule that one host's question serves the whole link (7.3) keeps them so. Whoever
+// asks need not answer: in a round each host sends one packet.
 const ROUND = 5000; // ms
-const ROUND_JITTER = 500; // ms
+const ROUND_JITTER = 250; // ms
 const RARELY = 12; // rounds, of which a link that is not needed asks in one
 const SECOND_ANNOUNCEMENT = 1000; // ms after the first (RFC 6762 8.3)
 
 export const openLink: OpenLink = (address, own, listener, deps) => new StationLink(address, own, listener, deps);
 
 class StationLink implements Link {
+  readonly company: Company;
+  readonly #interface: string;
   readonly #own: OwnRecord;
   readonly #listener: LinkListener;
   readonly #deps: LinkDeps;
   readonly #station: Station;
   readonly #responder: Responder;
-  #address: LinkAddress;
   #round: Cancel = () => {};
   #skipped = 0;
   #second: Cancel = () => {};
   #closing: Promise<void> | undefined;
 
   constructor(address: LinkAddress, own: OwnRecord, listener: LinkListener, deps: LinkDeps) {
-    this.#address = address;
+    this.company = new Company(deps.clock);
+    this.#interface = address.interface;
     this.#own = own;
     this.#listener = listener;
     this.#deps = deps;
@@ -89,7 +102,6 @@ class StationLink implements Link {
 
   readdress(address: LinkAddress): void {
     if (this.#closing) return;
-    this.#address = address;
     this.#station.readdress(address);
     this.#station.announce();
     this.#announceAgain();
@@ -106,25 +118,34 @@ class StationLink implements Link {
   }
 
   #asked(query: Query, origin: Origin): void {
+    const asker = askerOf(query);
+    const isOurs = asker === this.#own.instance.toLowerCase();
+    if (asker !== undefined && !isOurs) this.#listener.heard({ kind: "question", instance: asker }, this.#from(origin));
     // RFC 6762 7.3: who hears the question that it was about to ask takes the
-    // answers as its own. One question a round then serves the whole link.
-    if (query.answers.length === 0 && query.questions.some(isOurQuestion)) this.#startRound();
-    const address = `${withoutZone(origin.address)}/`;
-    const isOurs = this.#address.cidrs.some((cidr) => cidr.startsWith(address));
-    this.#responder.take(query, isOurs ? "this machine" : "another");
+    // answers as its own. One question a round then serves the whole link. The
+    // asker itself is not answered for, so it has to be somebody we know.
+    const isNeighbour = asker !== undefined && this.company.has(asker);
+    if (isNeighbour) this.company.hear(asker);
+    const isAskedForUs = query.answers.length === 0 || isNeighbour;
+    if (isAskedForUs && query.questions.some(isOurQuestion)) this.#startRound();
+    this.#responder.take(query);
   }
 
   #answered(packet: RawPacket, origin: Origin): void {
-    const from: Source = { address: origin.address, interface: this.#address.interface };
+    const from = this.#from(origin);
     for (const heard of decodeResponse(packet, this.#own.id)) {
-      this.#responder.noticeCompany();
-      if (heard.kind === "goodbye") this.#listener.heard(heard, from);
+      if (heard.kind !== "sighting") this.#listener.heard(heard, from);
       else {
+        this.company.hear(heard.instance);
         // Only addresses of this link: a record shall not make us connect to anywhere else.
         const addresses = heard.addresses.flatMap((address) => this.#station.reachable(address) ?? []);
         this.#listener.heard({ ...heard, addresses }, from);
       }
     }
+  }
+
+  #from({ address }: Origin): Source {
+    return { address, interface: this.#interface };
   }
 
   #announceAgain(): void {
@@ -145,8 +166,4 @@ class StationLink implements Link {
     if (this.#skipped === 0) this.query();
     else this.#startRound();
   }
-}
-
-function isOurQuestion({ name, type }: Question): boolean {
-  return type === "PTR" && name.toLowerCase() === SERVICE;
 }

@@ -13,7 +13,6 @@
 import type { Cancel, Clock } from "../core/clock.ts";
 import { systemCode } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import { Company } from "./company.ts";
 import {
   type InterfaceRules,
   type Interfaces,
@@ -46,8 +45,6 @@ const LAST_RETRY = 30_000; // ms
 interface Slot {
   address: LinkAddress;
   link: Link | null;
-  /** Ids of the devices heard here. */
-  readonly company: Company;
   /** Failures since a packet last left. */
   failures: number;
   /** Monotonic time; null while it works. */
@@ -136,7 +133,6 @@ export class Links implements Medium {
     const slot: Slot = {
       address,
       link: null,
-      company: new Company(this.#deps.clock),
       failures: 0,
       retryAt: null,
       reason: null,
@@ -185,20 +181,18 @@ export class Links implements Medium {
 
   #listenerFor(slot: Slot): LinkListener {
     return {
-      heard: (heard, from) => {
-        if (heard.kind === "sighting") slot.company.hear(heard.id);
-        this.#listener?.heard(heard, from);
-      },
+      heard: (heard, from) => this.#listener?.heard(heard, from),
       up: () => this.#up(slot),
       failed: (error) => this.#failed(slot, error),
     };
   }
 
-  #isNeeded({ address, company }: Slot): boolean {
+  #isNeeded({ address, link }: Slot): boolean {
     const isBeside = (other: Slot) =>
       other.address.family === 4 && other.address.interface === address.interface && other.reason === null;
     const beside = address.family === 6 ? [...this.#slots].filter(isBeside) : [];
-    return beside.length === 0 || company.all().some((id) => !beside.some((other) => other.company.has(id)));
+    const isHeard = (instance: string) => beside.some((other) => other.link?.company.has(instance));
+    return beside.length === 0 || link === null || !link.company.all().every(isHeard);
   }
 
   #up(slot: Slot): void {

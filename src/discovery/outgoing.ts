@@ -5,7 +5,7 @@
  */
 
 import { isIPv6 } from "node:net";
-import { ALL_SERVICES } from "./record.ts";
+import { ALL_SERVICES, POINTER_TTL } from "./record.ts";
 
 /** A resource record as the library writes it. */
 export interface OutgoingRecord {
@@ -22,9 +22,6 @@ export interface OutgoingPacket {
   readonly additionals: readonly OutgoingRecord[];
 }
 
-// RFC 6762 10: 75 minutes for records that name no host. The library says eight
-// hours, for which other programs would list a device that was switched off.
-const POINTER_TTL = 4500; // s
 const ADDRESS_TTL = 120; // s: for records that name a host (RFC 6762 10)
 const MAX_OF_FAMILY = 4; // addresses: a host with privacy extensions collects them (RFC 8981 3.4)
 
@@ -61,6 +58,7 @@ function correctRecord(record: OutgoingRecord): OutgoingRecord[] {
       // The list of service types belongs to everybody on the link: another
       // device still offers ours when this one leaves.
       if (record.name === ALL_SERVICES && record.ttl === 0) return [];
+      // The library says eight hours, for which other programs would list a device that was switched off.
       return [{ ...record, ttl: Math.min(record.ttl, POINTER_TTL) }];
     default: // SRV and TXT are ours alone (RFC 6762 10.2)
       return [{ ...record, flush: true }];

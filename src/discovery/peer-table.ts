@@ -13,14 +13,16 @@ import type { DeviceId } from "../core/ids.ts";
 import { addHint, askHints, type Hints, judgeHint, removeHints } from "./hints.ts";
 import type { Source } from "./medium.ts";
 import { type Entry, eventBetween, type PeerTable } from "./peer-view.ts";
-import { areContested, askPlaces, hearPlaces, judgePlace } from "./places.ts";
+import { areContested, askPlaces, hearPlaces, isKnownSource, judgePlace, stirPlaces } from "./places.ts";
 import type { Heard, Sighting } from "./record.ts";
 import type { Endpoint, PeerEvent } from "./types.ts";
 
 export const MAX_PEERS = 256;
 /** Unpaired peers that one source address may bring in. */
 export const MAX_PER_SOURCE = 8;
-const SILENT_AFTER = 6000; // ms: one round of questions (link.ts) and the answers to it
+const SILENT_AFTER = 5700; // ms: one round of questions (link.ts) and the answers to it, with some to spare
+const INSIST_AFTER = 250; // ms that the best place has to answer before the others are asked (RFC 8305 5)
+const ANSWER_PAUSE = 1000; // ms for which an honest device does not repeat an answer (RFC 6762 6)
 const MAX_SILENCE = 48_000; // ms between probes of a peer that answers them but is never heard
 const ROUND_PAUSE = 3000; // ms between rounds of probes to one peer, however many goodbyes come in its name
 
@@ -40,10 +42,12 @@ export type Input =
   | { readonly kind: "hint"; readonly name: string; readonly endpoint: Endpoint; readonly id: DeviceId | undefined }
   | { readonly kind: "unhint"; readonly name: string }
   | { readonly kind: "probed"; readonly probe: ProbeRequest; readonly answer: DeviceId | undefined }
-  /** At least once a second. */
+  /** Several times a second. */
   | { readonly kind: "tick" }
   /** A user wants to know now. */
-  | { readonly kind: "asked" };
+  | { readonly kind: "asked" }
+  /** Everybody was asked at `since`, and had time to answer. */
+  | { readonly kind: "answered"; readonly since: number };
 
 export interface Rules {
   /** This device; undefined as long as it is not announced. */
@@ -91,8 +95,7 @@ class Draft {
     const { steady, wall } = this.#at;
     switch (input.kind) {
       case "heard":
-        if (input.heard.kind === "sighting") this.#see(input.heard, input.from);
-        else this.#doubtAll((entry) => entry.instance === input.heard.instance);
+        this.#hear(input.heard, input.from);
         return;
       case "lost":
         this.#doubtAll((entry) => entry.places.some((place) => place.endpoint.interface === input.interface));
@@ -110,11 +113,14 @@ class Draft {
         return;
       case "tick":
         this.#doubtAll((entry) => steady - entry.sureAt > patienceWith(entry));
+        this.#insist();
         this.#askHints(false);
         return;
       case "asked":
-        this.#doubtAll((entry) => steady - entry.heardAt > SILENT_AFTER);
         this.#askHints(true);
+        return;
+      case "answered":
+        this.#doubtAll((entry) => entry.heardAt < input.since - ANSWER_PAUSE);
         return;
       default:
         assertNever(input);
@@ -129,6 +135,22 @@ class Draft {
     return { table, events, probes: this.#probes };
   }
 
+  #hear(heard: Heard, from: Source): void {
+    switch (heard.kind) {
+      case "sighting":
+        this.#see(heard, from);
+        return;
+      case "question":
+        this.#stir(heard.instance, from);
+        return;
+      case "goodbye":
+        this.#doubtAll((entry) => entry.instance === heard.instance);
+        return;
+      default:
+        assertNever(heard);
+    }
+  }
+
   #see(sighting: Sighting, from: Source): void {
     if (sighting.id === this.#rules.own) return;
     const now = this.#at.steady;
@@ -139,9 +161,22 @@ class Draft {
     if (speaks && sighting.boot !== entry.boot) this.#restarted.add(entry.id);
     const { name, boot, instance } = speaks ? sighting : entry;
     const voice = speaks ? { address: from.address, heardAt: now } : entry.voice;
-    const heard = { heardAt: now, sureAt: now, unheard: 0, doubt: "none", seenAt: this.#at.wall } as const;
-    this.#set({ ...entry, ...heard, name, boot, instance, voice, places });
-    if ((full || areContested(places)) && now - entry.askedAt >= ROUND_PAUSE) this.#ask(entry.id);
+    this.#set({ ...entry, ...this.#isHere(), name, boot, instance, voice, places });
+    if ((full || areContested(places)) && now - entry.askedAt >= ROUND_PAUSE) this.#ask(entry.id, "all");
+  }
+
+  #stir(instance: string, from: Source): void {
+    const now = this.#at.steady;
+    for (const entry of this.#entries.values()) {
+      if (entry.instance !== instance || !isKnownSource(entry.places, from.address)) continue;
+      const voice = from.address === entry.voice.address ? { ...entry.voice, heardAt: now } : entry.voice;
+      this.#set({ ...entry, ...this.#isHere(), voice, places: stirPlaces(entry.places, from, now) });
+    }
+  }
+
+  #isHere() {
+    const { steady, wall } = this.#at;
+    return { heardAt: steady, sureAt: steady, unheard: 0, doubt: "none", seenAt: wall } as const;
   }
 
   /** Room for a peer that was not here: what a stranger says never costs a paired one its place. */
@@ -167,16 +202,25 @@ class Draft {
       if (entry.doubt === "none" && isDoubtful(entry)) this.#set({ ...entry, doubt: "waiting" });
     }
     for (const entry of this.#entries.values()) {
-      if (entry.doubt === "waiting" && this.#at.steady - entry.askedAt >= ROUND_PAUSE) this.#ask(entry.id);
+      if (entry.doubt === "waiting" && this.#at.steady - entry.askedAt >= ROUND_PAUSE) this.#ask(entry.id, "best");
     }
   }
 
-  #ask(id: DeviceId): void {
+  /** Asks the other places of those whose best one does not answer. */
+  #insist(): void {
+    for (const { id, doubt, askedAt } of this.#entries.values()) {
+      if (doubt === "asking" && this.#at.steady - askedAt >= INSIST_AFTER) this.#ask(id, "others");
+    }
+  }
+
+  #ask(id: DeviceId, which: "best" | "others" | "all"): void {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
-    const { places, asked } = askPlaces(entry.places);
-    const doubt = entry.doubt === "waiting" ? "asking" : entry.doubt;
-    this.#set({ ...entry, places, doubt, askedAt: this.#at.steady });
+    const now = this.#at.steady;
+    const askedAt = which === "others" ? entry.askedAt : now;
+    const { places, asked } = askPlaces(entry.places, which === "best" ? "best" : { since: askedAt }, now);
+    const doubt = entry.doubt === "none" ? "none" : which === "best" ? "asking" : "insisting";
+    this.#set({ ...entry, places, doubt, askedAt });
     for (const endpoint of asked) this.#probes.push({ kind: "peer", id, endpoint });
   }
 
@@ -187,8 +231,12 @@ class Draft {
     if (answer === id) {
       const sure = { doubt: "none", sureAt: this.#at.steady, seenAt: this.#at.wall } as const;
       this.#set({ ...entry, ...sure, places, unheard: entry.unheard + 1 });
-    } else if (entry.doubt === "asking" && !places.some((place) => place.asking)) this.#remove(id);
-    else this.#set({ ...entry, places });
+      return;
+    }
+    this.#set({ ...entry, places });
+    if (entry.doubt === "asking") this.#ask(id, "others"); // a refusal is an answer
+    const now = this.#entries.get(id);
+    if (now?.doubt === "insisting" && !now.places.some((place) => place.asking)) this.#remove(id);
   }
 
   #askHints(all: boolean): void {

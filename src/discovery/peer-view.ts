@@ -19,8 +19,11 @@ export interface Entry {
   readonly sureAt: number;
   /** Times it was found by a probe since it was last heard. */
   readonly unheard: number;
-  /** `waiting`: to be asked as soon as the pause since `askedAt` is over. */
-  readonly doubt: "none" | "waiting" | "asking";
+  /**
+   * `waiting`: to be asked as soon as the pause since `askedAt` is over; `asking`:
+   * its best place is asked, `insisting`: all of them.
+   */
+  readonly doubt: "none" | "waiting" | "asking" | "insisting";
   readonly askedAt: number;
   /** Wall clock, milliseconds since 1970. */
   readonly seenAt: number;

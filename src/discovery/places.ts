@@ -17,7 +17,7 @@ export const MAX_PLACES = 8;
 const MAX_REFUTED = 64;
 const STALE_AFTER = 15_000; // ms: three rounds of questions unanswered from there, while another place was heard
 const PROVEN_FOR = 60_000; // ms; longer than a silent peer goes without a probe (peer-table.ts)
-const QUIET_AFTER = 6000; // ms of silence after which a place ranks behind others, and as a new one when it is heard again
+const QUIET_AFTER = 5700; // ms of silence after which a place ranks behind others, and as a new one when it is heard again
 
 /** All times are monotonic milliseconds. */
 export interface Place {
@@ -29,6 +29,7 @@ export interface Place {
   readonly heardAt: number;
   /** A probe is on its way. */
   readonly asking: boolean;
+  readonly askedAt: number;
   /** The last probe was answered by another device or by none. */
   readonly refuted: boolean;
   /** When a probe was last answered by this peer. */
@@ -49,13 +50,28 @@ export function hearPlaces(places: readonly Place[], sighting: Sighting, from: S
   return { places: list, full: !own.some((place) => isAt(place, from.address, sighting.port)) };
 }
 
-/** Marks the places that are to be asked now, and says which. */
-export function askPlaces(places: readonly Place[]) {
-  const asked = inOrder(places)
+/** The list after a sign of life from `from` that names no addresses: those of that link are as they were. */
+export function stirPlaces(places: readonly Place[], from: Source, at: number): readonly Place[] {
+  const isThere = (place: Place) => place.endpoint.interface === from.interface && !isStale(place, at);
+  return places.map((place) => (isThere(place) ? { ...place, heardAt: at } : place));
+}
+
+/** Whether packets of the peer have come from `address`. */
+export function isKnownSource(places: readonly Place[], address: string): boolean {
+  return places.some((place) => place.direct && place.endpoint.address === address);
+}
+
+/**
+ * Marks the places that are to be asked, and says which: the best one, or all
+ * that were not asked since `since`.
+ */
+export function askPlaces(places: readonly Place[], which: "best" | { readonly since: number }, at: number) {
+  const candidates = inOrder(places)
     .slice(0, MAX_PLACES)
-    .filter((place) => !place.asking);
+    .filter((place) => !place.asking && (which === "best" || place.askedAt < which.since));
+  const asked = which === "best" ? candidates.slice(0, 1) : candidates;
   return {
-    places: places.map((place) => (asked.includes(place) ? { ...place, asking: true } : place)),
+    places: places.map((place) => (asked.includes(place) ? { ...place, asking: true, askedAt: at } : place)),
     asked: asked.map((place) => place.endpoint),
   };
 }
@@ -120,8 +136,8 @@ function hear(places: readonly Place[], endpoint: Endpoint, direct: boolean, at:
   }
   const room = makeRoom(places, direct);
   if (room === undefined) return places;
-  const place = { endpoint, direct, since: at, heardAt: at, asking: false, refuted: false, provenAt: null };
-  return [...room, place];
+  const unjudged = { asking: false, askedAt: Number.NEGATIVE_INFINITY, refuted: false, provenAt: null };
+  return [...room, { endpoint, direct, since: at, heardAt: at, ...unjudged }];
 }
 
 function makeRoom(places: readonly Place[], direct: boolean): readonly Place[] | undefined {

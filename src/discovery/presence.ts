@@ -23,9 +23,9 @@ export interface PresenceDeps {
   readonly isPaired: (id: DeviceId) => boolean;
 }
 
-const TICK = 1000; // ms
+const TICK = 250; // ms
 const ANSWERS = 250; // ms in which the answers to a question arrive (responder.ts), with some to spare
-const REFRESH = 1000; // ms that a user waits at most
+const REFRESH = 1000; // ms that a user waits at most, and after which everybody may answer again (RFC 6762 6)
 const BOOT_BYTES = 10;
 
 export class Presence implements Discovery {
@@ -36,6 +36,8 @@ export class Presence implements Discovery {
   #table: PeerTable = EMPTY_TABLE;
   #own: DeviceId | undefined;
   #stopTicking: Cancel = () => {};
+  #refreshing: Promise<void> | undefined;
+  #lookAgain: Cancel = () => {};
   #closing: Promise<void> | undefined;
 
   constructor(medium: Medium, deps: PresenceDeps) {
@@ -71,12 +73,10 @@ export class Presence implements Discovery {
     return () => void this.#listeners.delete(own);
   }
 
-  async refresh(): Promise<void> {
-    if (this.#closing) return;
-    this.#medium.query();
-    this.#apply({ kind: "asked" });
-    await this.#within(ANSWERS); // nothing tells which one was the last
-    await this.#within(REFRESH - ANSWERS, this.#prober.idle());
+  refresh(): Promise<void> {
+    if (this.#closing) return Promise.resolve();
+    this.#refreshing ??= this.#refresh();
+    return this.#refreshing;
   }
 
   hint(name: string, endpoint: Endpoint, id?: DeviceId): void {
@@ -96,8 +96,31 @@ export class Presence implements Discovery {
     return this.#closing;
   }
 
+  async #refresh(): Promise<void> {
+    this.#apply({ kind: "asked" });
+    const since = await this.#askEverybody();
+    await this.#within(REFRESH - ANSWERS, this.#prober.idle());
+    // Who had answered somebody else a moment before was not to answer again.
+    if (this.#closing) return;
+    this.#lookAgain = this.#deps.clock.after(since + REFRESH - this.#deps.clock.monotonic(), () => {
+      this.#refreshing = undefined;
+      void this.#askEverybody();
+    });
+  }
+
+  /** Resolves, when the answers are here, to when it was asked. */
+  async #askEverybody(): Promise<number> {
+    const since = this.#deps.clock.monotonic();
+    if (this.#closing) return since;
+    this.#medium.query();
+    await this.#within(ANSWERS); // nothing tells which one was the last
+    this.#apply({ kind: "answered", since });
+    return since;
+  }
+
   async #close(): Promise<void> {
     this.#stopTicking();
+    this.#lookAgain();
     this.#prober.close();
     this.#listeners.clear();
     await this.#medium.close();

@@ -20,7 +20,7 @@ export interface ProberDeps {
 }
 
 const MAX_IN_FLIGHT = 8;
-const TIMEOUT = 2000; // ms
+const TIMEOUT = 1500; // ms: a lost packet is sent again after one second (RFC 6298 2.1)
 const WINDOW = 1000; // ms
 const PER_WINDOW = 20; // probes: each may be a TLS handshake at both ends
 

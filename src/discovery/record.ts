@@ -27,6 +27,9 @@ const MAX_TXT = 400; // bytes of all strings with their lengths: with the rest i
 const TXT_VERSION = "1";
 const VERSION = "1";
 
+// RFC 6762 10: 75 minutes for records that name no host.
+export const POINTER_TTL = 4500; // s
+
 // More than any honest device sends about a handful of instances.
 const MAX_RECORDS = 256;
 /** Instances taken from one packet: a source may hold no more places in the table. */
@@ -46,7 +49,7 @@ export interface OwnRecord {
   readonly txt: Readonly<Record<string, string>>;
 }
 
-/** What a response says about one instance. */
+/** What a packet says about one instance. */
 export type Heard =
   | {
       readonly kind: "sighting";
@@ -60,9 +63,29 @@ export type Heard =
       /** From A and AAAA records of its host name. Not checked against any link. */
       readonly addresses: readonly string[];
     }
-  | { readonly kind: "goodbye"; readonly instance: string };
+  | { readonly kind: "goodbye"; readonly instance: string }
+  /** It asks who is here, so it is here itself. */
+  | { readonly kind: "question"; readonly instance: string };
 
 export type Sighting = Extract<Heard, { kind: "sighting" }>;
+/** What a response can say. */
+export type Answered = Exclude<Heard, { kind: "question" }>;
+
+export interface Question {
+  readonly name: string;
+  readonly type: string;
+}
+
+/** A decoded query; `answers` is what the asker knows already, and as little to be believed as any packet. */
+export interface Query {
+  readonly questions: readonly Question[];
+  readonly answers: readonly {
+    readonly name?: unknown;
+    readonly type?: unknown;
+    readonly ttl?: unknown;
+    readonly data?: unknown;
+  }[];
+}
 
 /** A decoded packet as multicast-dns hands it over: nothing in it is to be believed. */
 export interface RawPacket {
@@ -101,15 +124,40 @@ export function ownRecord(announcement: Announcement, boot: string): OwnRecord {
   return { id, port, label, instance: `${label}.${SERVICE}`, host: `lanxfer-${id}.local`, txt };
 }
 
+/**
+ * Our question who is here. It names ourselves as known already (RFC 6762 7.1),
+ * so that nobody need tell us, and so that it is a sign of life to the others.
+ */
+export function ownQuestion({ instance }: OwnRecord): Query {
+  return {
+    questions: [{ name: SERVICE, type: "PTR" }],
+    answers: [{ name: SERVICE, type: "PTR", ttl: POINTER_TTL, data: instance }],
+  };
+}
+
+/** Whether it asks who is here. */
+export function isOurQuestion({ name, type }: Question): boolean {
+  return type === "PTR" && name.toLowerCase() === SERVICE;
+}
+
+/** Who asks such a question, in lower case. Others that ask for our service name nobody, or everybody they know. */
+export function askerOf({ questions, answers }: Query): string | undefined {
+  const [question, answer] = [questions[0], answers[0]];
+  if (questions.length !== 1 || answers.length !== 1 || !question || !isOurQuestion(question)) return undefined;
+  if (answer?.type !== "PTR" || answer.ttl !== POINTER_TTL || typeof answer.data !== "string") return undefined;
+  const instance = answer.data.toLowerCase();
+  return String(answer.name).toLowerCase() === SERVICE && instance.endsWith(`.${SERVICE}`) ? instance : undefined;
+}
+
 /** Reads a response. What is about `own` is left out. */
-export function decodeResponse(packet: RawPacket, own: DeviceId): Heard[] {
+export function decodeResponse(packet: RawPacket, own: DeviceId): Answered[] {
   // RFC 6762 18.3 and 18.11: with another opcode or a response code it is ignored.
   if (packet.opcode !== "QUERY" || packet.rcode !== "NOERROR") return [];
   const records = [...listOf(packet.answers), ...listOf(packet.additionals)];
   if (records.length > MAX_RECORDS) return [];
 
   const { pointers, byName } = sort(records.filter(isRecord));
-  const heard: Heard[] = [];
+  const heard: Answered[] = [];
   for (const [instance, pointer] of pointers) {
     const found = pointer.ttl === 0 ? ({ kind: "goodbye", instance } as const) : sightingOf(instance, byName);
     if (found === undefined || (found.kind === "sighting" && found.id === own)) continue;

@@ -5,24 +5,12 @@
  */
 
 import type { Cancel, Clock } from "../core/clock.ts";
-import { ALL_SERVICES, type OwnRecord, SERVICE } from "./record.ts";
-
-export interface Question {
-  readonly name: string;
-  readonly type: string;
-}
-
-/** A decoded query; `answers` is what the asker knows already. */
-export interface Query {
-  readonly questions: readonly Question[];
-  readonly answers: readonly { readonly type?: unknown; readonly ttl?: unknown; readonly data?: unknown }[];
-}
+import { ALL_SERVICES, type OwnRecord, type Query, type Question, SERVICE } from "./record.ts";
 
 const ANSWER_PAUSE = 1000; // ms until a record is multicast again (RFC 6762 6)
 const MIN_DELAY = 20; // ms, and
 const MAX_DELAY = 120; // ms: answers that several hosts may give are spread (RFC 6762 6)
 const KNOWN_TTL = 2250; // s: half of the pointer's, above which a known answer is not repeated (RFC 6762 7.1)
-const COMPANY_FOR = 30_000; // ms after which nobody else is thought to listen
 const TYPES = new Set(["PTR", "SRV", "TXT", "A", "AAAA", "ANY"]);
 
 export class Responder {
@@ -33,7 +21,6 @@ export class Responder {
   /** When each question was last answered. Its keys are our names times TYPES. */
   readonly #answered = new Map<string, number>();
   readonly #pending = new Set<Cancel>();
-  #companyAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     own: OwnRecord,
@@ -46,16 +33,8 @@ export class Responder {
     this.#respond = respond;
   }
 
-  /** Another device was heard on this link. */
-  noticeCompany(): void {
-    this.#companyAt = this.#deps.clock.monotonic();
-  }
-
-  take(query: Query, asker: "this machine" | "another"): void {
+  take(query: Query): void {
     const now = this.#deps.clock.monotonic();
-    // Our own question comes back to us, and others hear our answer as a sign of
-    // life. Alone on the link there is nobody to hear it.
-    if (asker === "this machine" && now - this.#companyAt > COMPANY_FOR) return;
     const questions = query.questions.filter((question) => this.#isDue(question, query, now));
     if (questions.length === 0) return;
     for (const question of questions) this.#answered.set(keyOf(question), now);
@@ -76,6 +55,7 @@ export class Responder {
     return question.name.toLowerCase() !== SERVICE || !query.answers.some((answer) => this.#isKnown(answer));
   }
 
+  // Our own question comes back to us as well; it names us as known (record.ts).
   #isKnown({ type, ttl, data }: Query["answers"][number]): boolean {
     return (
       type === "PTR" && typeof ttl === "number" && ttl >= KNOWN_TTL && String(data).toLowerCase() === this.#instance

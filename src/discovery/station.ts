@@ -14,8 +14,7 @@ import { systemCode } from "../core/errors.ts";
 import { Gate, type Origin } from "./gate.ts";
 import type { LinkAddress } from "./interfaces.ts";
 import { answerAddress, correct, type OutgoingPacket, type OutgoingRecord } from "./outgoing.ts";
-import { type OwnRecord, type RawPacket, SERVICE, SERVICE_TYPE } from "./record.ts";
-import type { Query, Question } from "./responder.ts";
+import { type OwnRecord, ownQuestion, type Query, type Question, type RawPacket, SERVICE_TYPE } from "./record.ts";
 
 export interface StationListener {
   /** A question of somebody on the link, ourselves included. */
@@ -65,7 +64,7 @@ export class Station {
   }
 
   query(): void {
-    this.#mdns.query([{ name: SERVICE, type: "PTR" }], (error) => this.#sent(error));
+    this.#mdns.query(ownQuestion(this.#own), (error) => this.#sent(error));
   }
 
   announce(): void {
@@ -223,7 +222,7 @@ interface Emitter {
 /** The multicast-dns object inside the library: public in JavaScript, `any` in its types. */
 interface InnerMdns extends Emitter {
   respond: Respond;
-  query(questions: readonly { name: string; type: "PTR" }[], done: Done): void;
+  query(query: Query, done: Done): void;
 }
 
 function innerMdns(bonjour: Bonjour): InnerMdns {

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isDeviceId } from "../../../src/core/ids.ts";
-import { decodeResponse, type Heard, MAX_INSTANCES, ownRecord, SERVICE } from "../../../src/discovery/record.ts";
+import { type Answered, decodeResponse, MAX_INSTANCES, ownRecord, SERVICE } from "../../../src/discovery/record.ts";
 import { codec, encode, idOf, recordsOf } from "../../unit/discovery/support/packets.ts";
 
 const own = idOf("own");
 
-function expectLawful(heard: readonly Heard[]): void {
+function expectLawful(heard: readonly Answered[]): void {
   expect(heard.length).toBeLessThanOrEqual(MAX_INSTANCES);
   for (const one of heard) {
     expect(one.instance.endsWith(`.${SERVICE}`)).toBe(true);

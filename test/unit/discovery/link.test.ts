@@ -4,7 +4,7 @@ import { type Clock, systemClock } from "../../../src/core/clock.ts";
 import type { LinkAddress } from "../../../src/discovery/interfaces.ts";
 import { type Link, openLink } from "../../../src/discovery/link.ts";
 import type { Source } from "../../../src/discovery/medium.ts";
-import { ALL_SERVICES, type Heard, ownRecord, SERVICE } from "../../../src/discovery/record.ts";
+import { ALL_SERVICES, type Heard, ownQuestion, ownRecord, SERVICE } from "../../../src/discovery/record.ts";
 import { eventually } from "../../support/process.ts";
 import { ManualClock } from "./support/clock.ts";
 import { describeOnLoopback, Observer } from "./support/loopback.ts";
@@ -122,8 +122,6 @@ describeOnLoopback("a link", () => {
     await using stranger = await Observer.open(0);
     open();
     await eventually("two announcements", () => (observer.about(own.id).length >= 2 ? true : undefined));
-    // Somebody else is here, which makes it worth answering a question of this machine.
-    await observer.say(encode(recordsOf({ seed: `${seed} other` })));
     await pause(1100); // what was answered a moment ago is not repeated
     const announced = observer.about(own.id).length;
     for (let n = 0; n < 5; n++) await stranger.say(QUESTION);
@@ -133,39 +131,51 @@ describeOnLoopback("a link", () => {
     await eventually("an answer", () => observer.about(own.id)[announced]);
   });
 
-  it("asks again by itself, and lets another's question do instead", async () => {
+  it("asks again by itself, and lets the question of somebody it knows do instead", async () => {
     const clock = new ManualClock();
     await using observer = await Observer.open();
     open(LO, clock);
-    await eventually("the first packets", () => (worked >= 2 ? true : undefined));
+    const asked = () => observer.questionsOf(own);
+    await eventually("its first question", () => (asked() === 1 ? true : undefined));
     await clock.pass(1000);
-    await eventually("the second ones", () => (worked >= 4 ? true : undefined));
-    const before = worked;
+    await eventually("its second question", () => (asked() === 2 ? true : undefined));
+    const other = ownRecord({ id: idOf(`${seed} other`), name: "Other", port: 1 }, "b");
+    const theirs = codec.encode({ type: "query", ...ownQuestion(other) });
+
     await clock.pass(4900);
-    await observer.say(QUESTION);
-    await pause(100); // until the link has heard it
+    await observer.say(theirs); // a stranger's: he is not answered for
+    await pause(100);
+    await clock.pass(350);
+    await eventually("its question all the same", () => (asked() === 3 ? true : undefined));
+
+    await observer.say(encode(recordsOf({ id: other.id, label: other.label })));
+    await eventually("a sighting", () => heard.find((one) => one.heard.instance === other.instance.toLowerCase()));
+    await clock.pass(4500);
+    await observer.say(theirs);
+    const question = { kind: "question", instance: other.instance.toLowerCase() };
+    await eventually("a sign of life", () => heard.filter((one) => one.heard.kind === "question")[1]);
+    expect(heard.at(-1)).toEqual({ heard: question, from: { address: "127.0.0.1", interface: "lo" } });
     await clock.pass(4900);
     await pause(100);
-    expect(worked).toBe(before);
-    await eventually("its own question", async () => {
-      await clock.pass(500);
-      return worked > before ? true : undefined;
-    });
+    expect(asked()).toBe(3);
+    await clock.pass(350);
+    await eventually("its own question", () => (asked() === 4 ? true : undefined));
   });
 
   it("asks rarely when nobody is here whom it alone hears", async () => {
     const clock = new ManualClock();
+    await using observer = await Observer.open();
     needed = false;
     open(LO, clock);
-    await eventually("the first packets", () => (worked >= 2 ? true : undefined));
+    const asked = () => observer.questionsOf(own);
+    await eventually("its first question", () => (asked() === 1 ? true : undefined));
     await clock.pass(1000);
-    await eventually("the second ones", () => (worked >= 4 ? true : undefined));
-    const before = worked;
+    await eventually("its second question", () => (asked() === 2 ? true : undefined));
     await clock.pass(55_000);
     await pause(100);
-    expect(worked).toBe(before);
-    await clock.pass(5_000);
-    await eventually("its own question", () => (worked > before ? true : undefined));
+    expect(asked()).toBe(2);
+    await clock.pass(8_000);
+    await eventually("a question", () => (asked() === 3 ? true : undefined));
   });
 
   it("answers a question for its host with the addresses it has now, and announces new ones", async () => {

@@ -1,6 +1,7 @@
 import type { NetworkInterfaceInfo } from "node:os";
 import { beforeEach, describe, expect, it } from "vitest";
 import { silentLog } from "../../../src/core/log.ts";
+import { Company } from "../../../src/discovery/company.ts";
 import type { Interfaces, LinkAddress } from "../../../src/discovery/interfaces.ts";
 import type { LinkListener, OpenLink } from "../../../src/discovery/link.ts";
 import { Links } from "../../../src/discovery/links.ts";
@@ -28,6 +29,7 @@ let happened: string[];
 let warned: string[];
 let open: Map<string, LinkListener>;
 let needed: Map<string, () => boolean>;
+let companies: Map<string, Company>;
 let refuse: Error | null;
 let links: Links;
 let heard: Heard[];
@@ -37,7 +39,10 @@ const openLink: OpenLink = ({ interface: name, address }: LinkAddress, _own, lis
   happened.push(`open ${name} ${address}`);
   open.set(address, listener);
   needed.set(address, isNeeded);
+  const company = new Company(clock);
+  companies.set(address, company);
   return {
+    company,
     query: () => happened.push(`query ${name}`),
     readdress: ({ cidrs }) => happened.push(`readdress ${name} ${cidrs.join(" ")}`),
     close: async (how) => void happened.push(`close ${name} ${address} ${how}`),
@@ -52,6 +57,7 @@ beforeEach(() => {
   warned = [];
   open = new Map();
   needed = new Map();
+  companies = new Map();
   refuse = null;
   heard = [];
   links = new Links({
@@ -152,8 +158,7 @@ describe("the links", () => {
     interfaces = { eth0: [...card("192.0.2.2"), local(4)], wlan0: card("198.51.100.2") };
     start();
     const isNeeded = (address: string) => needed.get(address)?.();
-    const hear = (address: string, seed: string) =>
-      open.get(address)?.heard(sighting(seed), { address: "unused", interface: "unused" });
+    const hear = (address: string, who: string) => companies.get(address)?.hear(who);
     expect([isNeeded("192.0.2.2"), isNeeded("fe80::2")]).toEqual([true, false]);
     hear("fe80::2", "anna");
     expect(isNeeded("fe80::2")).toBe(true);

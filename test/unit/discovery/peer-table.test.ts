@@ -89,12 +89,12 @@ describe("a peer that is heard", () => {
 
 describe("a peer that falls silent", () => {
   beforeEach(() => {
-    bench.hear("anna", "192.0.2.7").pass(6000);
+    bench.hear("anna", "192.0.2.7").pass(5500);
     expect(bench.told).toEqual(["up anna present"]);
-    bench.pass(1000);
+    bench.pass(500);
   });
 
-  it("is suspect after six seconds and asked", () => {
+  it("is suspect when a round has passed without it, and is asked", () => {
     expect(bench.told.slice(1)).toEqual(["changed anna suspect"]);
     expect(bench.asked).toEqual(["192.0.2.7"]);
   });
@@ -137,6 +137,63 @@ describe("a peer that falls silent", () => {
     bench.answer({ "192.0.2.8": anna });
     expect(bench.addresses("anna")).toEqual(["192.0.2.8", "192.0.2.7"]);
     expect(bench.peer("anna")?.state).toBe("present");
+  });
+});
+
+describe("a silent peer with several addresses", () => {
+  beforeEach(() => {
+    bench.hear("anna", "192.0.2.7", { addresses: ["192.0.2.8", "fe80::7%eth0"] }).pass(5900);
+  });
+
+  it("is asked at the best of them only, when it answers there", () => {
+    expect(bench.asked).toEqual(["192.0.2.7"]);
+    bench.answer({ "192.0.2.7": anna }).pass(1000);
+    expect(bench.asked).toEqual([]);
+    expect(bench.peer("anna")?.state).toBe("present");
+  });
+
+  it("is asked at the others when that one says no", () => {
+    const [refused] = bench.open.splice(0);
+    if (refused === undefined) throw new Error("nobody was asked");
+    bench.apply({ kind: "probed", probe: refused, answer: undefined });
+    expect(bench.asked).toEqual(["192.0.2.8", "fe80::7%eth0"]);
+    bench.answer({ "192.0.2.8": anna });
+    expect(bench.addresses("anna")).toEqual(["192.0.2.8", "192.0.2.7", "fe80::7%eth0"]);
+  });
+
+  it("is asked at the others when that one says nothing for a moment", () => {
+    bench.pass(250);
+    expect(bench.asked).toEqual(["192.0.2.7", "192.0.2.8", "fe80::7%eth0"]);
+    bench.pass(5000);
+    expect(bench.asked).toHaveLength(3);
+    bench.answer({});
+    expect(bench.peers).toEqual([]);
+  });
+});
+
+describe("a question", () => {
+  it("is a sign of life of whom it names, at the addresses that it has on that link", () => {
+    bench.hear("anna", "192.0.2.7", { addresses: ["fe80::7%eth0"] });
+    for (let round = 0; round < 10; round++) bench.pass(5000).question("anna", "192.0.2.7");
+    expect(bench.told).toEqual(["up anna present"]);
+    expect(bench.open).toEqual([]);
+    expect(bench.addresses("anna")).toEqual(["192.0.2.7", "fe80::7%eth0"]);
+  });
+
+  it("from an address that it has never talked from is none", () => {
+    bench.hear("anna", "192.0.2.7", { addresses: ["192.0.2.66"] });
+    bench.pass(5000).question("anna", "192.0.2.66").pass(800);
+    expect(bench.asked).toEqual(["192.0.2.7"]);
+  });
+
+  it("ends a doubt", () => {
+    bench.hear("anna", "192.0.2.7").goodbye("anna").question("anna", "192.0.2.7").answer({});
+    expect(bench.peer("anna")?.state).toBe("present");
+  });
+
+  it("of somebody unknown is nothing", () => {
+    bench.question("zoe", "192.0.2.7");
+    expect(bench.told).toEqual([]);
   });
 });
 
@@ -183,9 +240,16 @@ describe("an interface of ours that goes", () => {
 });
 
 describe("a user who asks", () => {
-  it("has the silent ones asked now, and those that are heard left alone", () => {
-    bench.hear("anna", "192.0.2.7").pass(7000).answer({ "192.0.2.7": anna }).hear("bert", "192.0.2.8").pass(3000);
-    bench.apply({ kind: "asked" });
+  it("has those asked that do not answer, and the others left alone", () => {
+    bench.hear("anna", "192.0.2.7").hear("bert", "192.0.2.8").pass(2000);
+    bench.hear("bert", "192.0.2.8").pass(250).answered(300);
+    expect(bench.asked).toEqual(["192.0.2.7"]);
+  });
+
+  it("has those left alone at first that have just answered somebody else, and therefore do not answer him", () => {
+    bench.hear("anna", "192.0.2.7").pass(1000).answered(250);
+    expect(bench.asked).toEqual([]);
+    bench.pass(1000).answered(250);
     expect(bench.asked).toEqual(["192.0.2.7"]);
   });
 });

@@ -6,6 +6,7 @@
 import { createSocket, type Socket } from "node:dgram";
 import type { NetworkInterfaceInfo } from "node:os";
 import { describe } from "vitest";
+import type { OwnRecord } from "../../../../src/discovery/record.ts";
 import { codec, type WireRecord } from "./packets.ts";
 
 const GROUP = "224.0.0.251";
@@ -72,6 +73,12 @@ export class Observer implements AsyncDisposable {
     return this.packets.filter(({ type, answers, additionals }) => {
       return type === "response" && [...answers, ...additionals].some(mentions);
     });
+  }
+
+  /** How often a device asked who is here. */
+  questionsOf({ instance }: OwnRecord): number {
+    const isIts = ({ type, answers }: Packet) => type === "query" && answers.some(({ data }) => data === instance);
+    return this.packets.filter(isIts).length;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

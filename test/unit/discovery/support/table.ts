@@ -45,11 +45,21 @@ export class TableBench {
     return this.apply({ kind: "heard", heard, from: { address: from, interface: "eth0" } });
   }
 
-  /** Time goes on, with a tick each second. */
+  question(seed: string, from: string, on = "eth0"): this {
+    const heard = { kind: "question", instance: sighting(seed).instance } as const;
+    return this.apply({ kind: "heard", heard, from: { address: from, interface: on } });
+  }
+
+  /** Everybody was asked that long ago, and had time to answer. */
+  answered(ago: number): this {
+    return this.apply({ kind: "answered", since: this.#steady - ago });
+  }
+
+  /** Time goes on, with four ticks a second. */
   pass(ms: number): this {
     const end = this.#steady + ms;
     while (this.#steady < end) {
-      this.#steady = Math.min(this.#steady + 1000, end);
+      this.#steady = Math.min(this.#steady + 250, end);
       this.apply({ kind: "tick" });
     }
     return this;

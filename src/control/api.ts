@@ -39,6 +39,7 @@ import {
   settingValue,
   type TransferView,
   transfersQuery,
+  type UnpairedView,
   VERSION_HEADER,
 } from "./schema.ts";
 
@@ -50,7 +51,8 @@ export interface ControlHandlers {
   peers(): Promise<PeerView[]>;
   addPeer(request: z.infer<typeof addPeerRequest>): Promise<void>;
   removePeer(name: string): Promise<void>;
-  send(request: z.infer<typeof sendRequest>): Promise<TransferView>;
+  /** `gone` aborts when nobody waits for the answer any more: what is not queued by then never is. */
+  send(request: z.infer<typeof sendRequest>, gone: AbortSignal): Promise<TransferView>;
   /** What `send` would send. Nobody but this machine is asked. */
   preview(request: z.infer<typeof sendRequest>, gone: AbortSignal): Promise<AsyncGenerator<PreviewLine>>;
   /** Running ones, and with `all` also the last ones that ended. */
@@ -59,7 +61,10 @@ export interface ControlHandlers {
   transfer(id: string): TransferView;
   cancel(id: string): TransferView;
   /** Begins a failed one again, from what the receiver has of it. */
-  retry(id: string): TransferView;
+  retry(id: string): Promise<TransferView>;
+  /** What `target` names: one transfer, or all that are to go to one device. Durable when it resolves. */
+  pause(target: string): Promise<TransferView[]>;
+  resume(target: string): Promise<TransferView[]>;
   offers(): OfferView[];
   acceptOffer(id: string): OfferView;
   declineOffer(id: string): OfferView;
@@ -67,7 +72,7 @@ export interface ControlHandlers {
   /** By name, id or id prefix. */
   device(device: string): DeviceView;
   changeDevice(device: string, patch: z.infer<typeof devicePatch>): Promise<DeviceView>;
-  unpair(device: string): Promise<DeviceView>;
+  unpair(device: string): Promise<UnpairedView>;
   invite(request: z.infer<typeof inviteRequest>): InviteView;
   redeem(request: z.infer<typeof redeemRequest>): Promise<DeviceView>;
   /** Opens a window for pairing by code. It closes when `holder` aborts, and is over with the last view. */
@@ -86,6 +91,8 @@ export interface ControlHandlers {
 
 export interface ControlApiOptions {
   readonly version: string;
+  /** Requests that come before that wait for it. @default at once */
+  readonly ready?: Promise<void>;
   /** Told of every error that is our own fault, with its stack. */
   readonly onInternalError: (error: unknown) => void;
 }
@@ -108,7 +115,9 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
       return c.json({ ok: true });
     })
 
-    .post("/v1/transfers", body(sendRequest), async (c) => c.json(await handlers.send(c.req.valid("json"))))
+    .post("/v1/transfers", body(sendRequest), async (c) =>
+      c.json(await handlers.send(c.req.valid("json"), c.req.raw.signal)),
+    )
     .post("/v1/previews", body(sendRequest), async (c) => {
       const gone = new AbortController();
       return ndjson(await handlers.preview(c.req.valid("json"), gone.signal), gone);
@@ -118,7 +127,13 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
     )
     .get("/v1/transfers/:id", (c) => c.json(handlers.transfer(c.req.param("id"))))
     .delete("/v1/transfers/:id", (c) => c.json(handlers.cancel(c.req.param("id"))))
-    .post("/v1/transfers/:id/retry", (c) => c.json(handlers.retry(c.req.param("id"))))
+    .post("/v1/transfers/:id/retry", async (c) => c.json(await handlers.retry(c.req.param("id"))))
+    .post("/v1/transfers/:target/pause", async (c) =>
+      c.json({ transfers: await handlers.pause(c.req.param("target")) }),
+    )
+    .post("/v1/transfers/:target/resume", async (c) =>
+      c.json({ transfers: await handlers.resume(c.req.param("target")) }),
+    )
 
     .get("/v1/offers", (c) => c.json({ offers: handlers.offers() }))
     .post("/v1/offers/:id/accept", (c) => c.json(handlers.acceptOffer(c.req.param("id"))))
@@ -159,6 +174,10 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
 
   return new Hono()
     .use(stampVersion(options.version))
+    .use(async (_, next) => {
+      await options.ready;
+      await next();
+    })
     .use(
       bodyLimit({
         maxSize: MAX_BODY,

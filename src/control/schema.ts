@@ -68,7 +68,13 @@ export const deviceView = z.object({
 });
 export type DeviceView = z.infer<typeof deviceView>;
 
+/** A device that is not paired any more, and how many transfers to it were given up. */
+export const unpairedView = deviceView.extend({ givenUp: z.number().int() });
+export type UnpairedView = z.infer<typeof unpairedView>;
+
 export const transferState = z.enum([
+  "queued", // waits for its turn and its device: see `queue`
+  "paused", // until its user lets it go on
   "preparing", // reading the list of what is to be sent
   "connecting",
   "asking", // the receiver's user has not answered yet
@@ -80,6 +86,20 @@ export const transferState = z.enum([
   "cancelled",
 ]);
 export type TransferState = z.infer<typeof transferState>;
+
+/** What is special about a transfer that was queued. */
+export const queueView = z.object({
+  /**
+   * Why a queued one is not being sent. `away`: its device is not here. `behind`: another one to that device goes
+   * first. `again`: the device is here, but it did not work a moment ago. `turn`: others are served first.
+   */
+  why: z.enum(["away", "behind", "again", "turn"]).nullable(),
+  /** When it is given up, if it has not begun by then; null when it has, while it is paused, and when it has ended. */
+  expiresAt: z.string().nullable(),
+  /** A copy of the source was made, which is what is sent. */
+  copied: z.boolean(),
+});
+export type QueueView = z.infer<typeof queueView>;
 
 /** A top-level file or folder of a transfer. */
 export const itemView = z.object({
@@ -109,8 +129,10 @@ export const transferView = z.object({
   moved: z.number().int(),
   /** Bytes that an earlier attempt had moved and this one does not have to; 0 when nothing was taken up. */
   resumed: z.number().int(),
-  /** What interrupted it, while it is waiting. */
+  /** What interrupted it, while it is waiting or queued. */
   waitingFor: errorView.nullable(),
+  /** Null when it was not queued, and of what is received. */
+  queue: queueView.nullable(),
   /** Inner names that the receiver had to change. At most 100 are listed. */
   renamed: z.array(z.object({ path: z.string(), as: z.string() })),
   /** Sources that were not sent: symbolic links, sockets and the like. At most 100 are listed. */
@@ -238,6 +260,13 @@ export const statusView = z.object({
   peers: z.number().int(),
   devices: z.number().int(),
   running: z.number().int(),
+  /** To be sent later. */
+  queued: z.number().int(),
+  /** What was found among the queued transfers and is none: the first ones, and how many in all. */
+  outbox: z.object({
+    strangers: z.array(z.object({ path: z.string(), text: z.string() })),
+    strangerCount: z.number().int(),
+  }),
   offers: z.number().int(),
   /** By code: whether a window is open. `locked` after too many that failed. */
   pairing: z.enum(["closed", "open", "locked"]),
@@ -348,6 +377,15 @@ export const sendRequest = z.object({
   /** What of it is left out. */
   exclude: z.array(pattern).max(256).optional(),
   note: z.string().refine(isNote, `a note is one line of printable text, at most ${MAX_NOTE} bytes`).optional(),
+  /** Deliver it whenever the device is there; without this, now or never. Answered when that is durable. */
+  queue: z
+    .object({
+      /** For how many milliseconds it may wait to begin, 1 s to a year; the setting `queue.ttl` when left out. */
+      ttl: z.number().int().min(1_000).max(31_536_000_000).optional(),
+      /** Refuse with E_UNREACHABLE when the device does not answer now. */
+      reachable: z.boolean().optional(),
+    })
+    .optional(),
 });
 export type SendRequest = z.infer<typeof sendRequest>;
 

@@ -77,7 +77,7 @@ export const ERRORS = {
     retryable: true,
     wire: false,
     sentence: "{peer} is not reachable[: {text}]",
-    hint: 'check that lanxferd runs there, then look at "lanxferctl peers"',
+    hint: 'check that lanxferd runs there; "lanxferctl send --queue" delivers as soon as the device is here',
   },
   E_LOST: { exit: 5, retryable: true, wire: false, sentence: "the connection to {peer} was lost[: {text}]" },
   E_BUSY: { exit: 5, ...remoteRetry, sentence: "{peer} is busy: {text}" },
@@ -164,6 +164,20 @@ export const ERRORS = {
   E_NOTHING: { exit: 11, ...local, sentence: "nothing to send: all of it is excluded" },
   E_INBOX_EMPTY: { exit: 11, ...local, sentence: "nothing that was received[ from {peer}] is in the inbox" },
   E_NO_ARRIVAL: { exit: 6, retryable: true, wire: false, sentence: "nothing arrived[ from {peer}] within {text}" },
+  E_PAUSED: { exit: 5, ...remoteRetry, sentence: "{peer} has paused the transfer" },
+  E_QUEUE: { exit: 11, ...local, sentence: "nothing was queued: {text}" },
+  E_EXPIRED: {
+    exit: 6,
+    ...local,
+    sentence: "not delivered: {peer} was not ready for it within {text}",
+    hint: 'send it again, and let it wait for longer with "--ttl TIME"',
+  },
+  E_STILL_QUEUED: {
+    exit: 6,
+    ...local,
+    sentence: "{name} is not delivered to {peer} after {text}, it stays queued",
+    hint: 'see "lanxferctl transfers"; "lanxferctl cancel ID" ends it',
+  },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;

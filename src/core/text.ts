@@ -78,3 +78,17 @@ export function formatDuration(ms: number): string {
   const minutes = Math.round(seconds / 60);
   return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
 }
+
+const PERIODS = [
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+  ["second", 1_000],
+] as const;
+
+/** A time that somebody set, in the largest unit in which it is whole: `7 days`, `36 hours`, `1 second`. */
+export function formatPeriod(ms: number): string {
+  const [unit, length] = PERIODS.find(([, each]) => ms >= each && ms % each === 0) ?? ["second", 1_000];
+  const count = Math.round(ms / length);
+  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+}

@@ -93,6 +93,8 @@ export class SendReport {
           ...(transfer.error ?? { code: "E_CANCELLED", message: "cancelled", exit: ERRORS.E_CANCELLED.exit }),
           ...(transfer.canRetry && { hint: `try again with: lanxferctl retry ${transfer.id}` }),
         });
+      case "queued":
+      case "paused":
       case "preparing":
       case "connecting":
       case "asking":

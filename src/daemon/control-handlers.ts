@@ -1,7 +1,7 @@
 /** What each route of the control API does: looks up, calls the part that knows, shows the result. */
 
 import type { ControlHandlers } from "../control/api.ts";
-import type { HistoryView, SettingView, StatusView } from "../control/schema.ts";
+import type { HistoryView, SettingView, StatusView, TransferView } from "../control/schema.ts";
 import { LanxferError, toLanxferError } from "../core/errors.ts";
 import { formatDeviceId, shortId } from "../core/ids.ts";
 import { VERSION } from "../core/version.ts";
@@ -12,7 +12,7 @@ import type { DaemonDeps } from "./deps.ts";
 import { inboxSpace } from "./host/inbox.ts";
 import { SETTINGS, type SettingName } from "./host/settings.ts";
 import { namesakeOf } from "./namesakes.ts";
-import type { Recipient } from "./outgoing/delivery.ts";
+import type { Recipient } from "./outgoing/attempt.ts";
 import { preview } from "./outgoing/preview.ts";
 import type { Listening, Parts } from "./parts.ts";
 import { arrived } from "./record/arrived.ts";
@@ -53,11 +53,24 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
       return resolve(target, trust.list(), discovery.peers());
     }
   };
+  /** A name of a place that the user gave us is a name of the paired device that was last met there, too. */
   const recipientOf = async (peer: string): Promise<Recipient> => {
-    const target = await findPeer(peer);
+    const target = await findPeer(peer).catch((error) => {
+      const id = toLanxferError(error).code === "E_NO_PEER" ? parts.contacts.deviceAt(peer) : undefined;
+      if (id === undefined) throw error;
+      return { id, name: peer };
+    });
     const device = trust.get(target.id);
     if (device === undefined) throw new LanxferError("E_NOT_PAIRED", { peer: target.name });
     return { id: device.id, name: device.name };
+  };
+  /** Does it to the transfer that `target` names, or to all that are to go to the device that is called so. */
+  const eachOf = async (target: string, change: (id: string) => Promise<TransferView>): Promise<TransferView[]> => {
+    const named = trust.list().find(({ name }) => name === target);
+    if (named === undefined) return [await change(target)];
+    const changed: TransferView[] = [];
+    for (const delivery of outgoing.to(named.id)) if (delivery.isKept) changed.push(await change(delivery.id));
+    return changed;
   };
   const setting = (name: SettingName): SettingView => {
     const { description, live } = SETTINGS[name];
@@ -86,6 +99,8 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
         peers: discovery.peers().length,
         devices: trust.list().length,
         running: transfers.running().length,
+        queued: transfers.queued,
+        outbox: { strangers: [...parts.outbox.strangers.listed], strangerCount: parts.outbox.strangers.count },
         offers: offers.list().length,
         pairing: pairing.state,
         refused: { ...parts.refusals.counts },
@@ -104,7 +119,12 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
     addPeer: ({ name, host: address, port }) => reach.add(name, { host: address, port }),
     removePeer: (name) => reach.remove(name),
 
-    send: async (request) => outgoing.start(await recipientOf(request.peer), request),
+    async send(request, gone) {
+      const recipient = await recipientOf(request.peer);
+      return request.queue === undefined
+        ? outgoing.start(recipient, request)
+        : outgoing.enqueue(recipient, request, gone);
+    },
     preview: async (request, gone) => preview(await recipientOf(request.peer), request, parts.files, gone),
     transfers: (all) => transfers.list(all),
     transfer: (id) => transfers.find(id).view,
@@ -114,6 +134,8 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
       return record.view;
     },
     retry: (id) => outgoing.retry(id),
+    pause: (target) => eachOf(target, (id) => outgoing.pause(id)),
+    resume: (target) => eachOf(target, (id) => outgoing.resume(id)),
 
     offers: () => offers.list(),
     acceptOffer: (id) => offers.answer(id, true),
@@ -127,7 +149,11 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
       if (policy !== undefined) await trust.setPolicy(id, policy);
       return deviceView(device(id));
     },
-    unpair: async (target) => deviceView(await trust.unpair(device(target).id)),
+    async unpair(target) {
+      const { id } = device(target);
+      const givenUp = outgoing.to(id).length;
+      return { ...deviceView(await trust.unpair(id)), givenUp };
+    },
     invite: ({ ttl, address }) => pairing.invite(ttl, address),
     redeem: async ({ invite }) => deviceView(await pairing.redeem(invite)),
     async pair({ peer }, holder) {

@@ -64,10 +64,14 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
   // The control socket first: it is the claim to be the only daemon of this user.
   const handlers = createHandlers(deps, parts);
   const onInternalError = (error: unknown) => log.error({ err: error }, "control request failed");
+  let open = () => {};
+  const ready = new Promise<void>((resolve) => {
+    open = resolve;
+  });
   const control = await serveControl(
     host.places.socket,
     host.uid,
-    createControlApi(handlers, { version: VERSION, onInternalError }),
+    createControlApi(handlers, { version: VERSION, ready, onInternalError }),
   );
   down.push(() => control.close());
 
@@ -75,6 +79,9 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
   parts.listening.inbox = await prepareInbox(config.get("inbox"), config.source("inbox") === "default");
   parts.listening.inboxMounted = await isMountPoint(parts.listening.inbox);
   parts.listening.sandbox = await confinement(deps, parts);
+  await state.outbox.load();
+  await state.queueClock.load(state.outbox.latest);
+  down.push(state.queueClock.keep());
   await parts.landed.load(state.history);
   await parts.incoming.restore(await findKept(parts.listening.inbox, state.key.id));
   down.push(parts.interrupted.watch());
@@ -106,7 +113,8 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
   down.push(() => parts.discovery.close());
   await parts.discovery.start({ id: state.key.id, name: config.get("name"), port: listener.port });
   parts.reach.remind();
-  parts.outgoing.restore();
+  await parts.outgoing.restore();
+  open();
   down.push(() => listener.stop());
 
   const { id } = state.key;
@@ -142,6 +150,7 @@ function watch({ log }: DaemonDeps, parts: Parts): Step {
     events.publish({ type: "peer", change, peer: peerView(peer, trust.list()) });
     const namesake = change === "down" ? undefined : namesakeOf(peer, trust.list());
     if (namesake !== undefined) suspicions.otherName(namesake.id, peer.id, peer.endpoints[0]?.address);
+    if (change !== "down" && peer.state === "present") outgoing.seen(peer.id);
   };
   const onTrust = ({ change, device }: TrustEvent) => {
     log.info({ device: device.id, change, policy: device.policy }, "paired devices changed");
@@ -150,6 +159,7 @@ function watch({ log }: DaemonDeps, parts: Parts): Step {
       if (peer.id !== device.id && !readsLike(peer.name, device.name)) continue;
       events.publish({ type: "peer", change: "changed", peer: peerView(peer, trust.list()) });
     }
+    if (change === "changed") outgoing.renamed(device.id, device.name);
     // Trust that is taken back ends at once what it had allowed.
     if (change !== "unpaired" && device.policy !== "block") return;
     const reason = new LanxferError("E_NOT_PAIRED", { peer: device.name });

@@ -25,6 +25,8 @@ import { Offers } from "./incoming/offers.ts";
 import { Notices } from "./notices.ts";
 import { Outbox } from "./outgoing/outbox.ts";
 import { Outgoing } from "./outgoing/outgoing.ts";
+import { QueueClock } from "./outgoing/queue-clock.ts";
+import { Sessions } from "./outgoing/sessions.ts";
 import { Pairing } from "./pairing/pairing.ts";
 import { createProbe, Reach } from "./reach.ts";
 import { Contacts } from "./record/contacts.ts";
@@ -43,6 +45,7 @@ export interface State {
   readonly contacts: Contacts;
   readonly history: History;
   readonly outbox: Outbox;
+  readonly queueClock: QueueClock;
 }
 
 /** What is known once the daemon is up. */
@@ -85,13 +88,14 @@ export async function loadState({ host, clock, log }: DaemonDeps): Promise<State
   const pairingLock = await openPairingLock(directory, clock);
   const contacts = await Contacts.open(`${directory}/contacts.json`, log);
   const history = await History.open(`${directory}/history.jsonl`);
-  const outbox = await Outbox.open(`${directory}/outbox`, { clock, log });
-  return { key, trust, pairingLock, contacts, history, outbox };
+  const outbox = new Outbox(`${directory}/outbox`, log);
+  const queueClock = new QueueClock(`${directory}/queue.json`, clock, log);
+  return { key, trust, pairingLock, contacts, history, outbox, queueClock };
 }
 
 export function assemble(deps: DaemonDeps, state: State): Parts {
   const { clock, log, config, host } = deps;
-  const { key, trust, pairingLock, contacts, history, outbox } = state;
+  const { key, trust, pairingLock, contacts, history, outbox, queueClock } = state;
   const dialing = { credentials: key, aes: host.aes, clock, ownAddresses: deps.ownAddresses };
   const listening: Listening = {
     port: 0,
@@ -192,13 +196,10 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
       const device = trust.get(id);
       return device && { id: device.id, name: device.name };
     },
-    reach: (recipient, signal) => reach.link(recipient, ALPN_TRANSFER, signal),
-    watch: (id, seen) =>
-      discovery.subscribe(({ change, peer }) => {
-        if (peer.id === id && change !== "down" && peer.state === "present") seen();
-      }),
-    hello,
-    met,
+    ttl: () => config.get("queue.ttl"),
+    queueTime: () => queueClock.now(),
+    sessions: new Sessions({ reach: (to, signal) => reach.link(to, ALPN_TRANSFER, signal), hello, met }),
+    isPresent: (id) => discovery.peers().some((peer) => peer.id === id && peer.state === "present"),
     ended,
   });
   const pairing = new Pairing({

@@ -11,7 +11,7 @@ import { type DialContext, dial } from "../transfer/dial.ts";
 import type { Link } from "../transfer/link.ts";
 import { ALPN_TRANSFER, type MessageOf } from "../transfer/wire.ts";
 import { namesakesOf } from "./namesakes.ts";
-import type { Recipient } from "./outgoing/delivery.ts";
+import type { Recipient } from "./outgoing/attempt.ts";
 import { firstToAnswer } from "./outgoing/dialer.ts";
 import { insist } from "./outgoing/insist.ts";
 import type { Contacts, Place } from "./record/contacts.ts";

@@ -47,7 +47,7 @@ const CASES: readonly Case[] = [
     golden: "retry",
     args: ["retry", "tttt"],
     handlers: (note) => ({
-      retry: (id) => {
+      retry: async (id) => {
         note(id);
         return views.transfer({ state: "preparing" });
       },
@@ -82,7 +82,7 @@ const CASES: readonly Case[] = [
     handlers: (note) => ({
       unpair: async (device) => {
         note(device);
-        return views.device();
+        return { ...views.device(), givenUp: 0 };
       },
     }),
     called: ["alice"],

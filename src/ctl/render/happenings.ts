@@ -87,6 +87,8 @@ function ending(transfer: TransferView): string[] | undefined {
       return [`failed: ${whatAndWho(transfer)}: ${path(transfer.error?.message ?? "no reason given")}`];
     case "cancelled":
       return [`cancelled: ${whatAndWho(transfer)}`];
+    case "queued":
+    case "paused":
     case "preparing":
     case "connecting":
     case "asking":

@@ -8,7 +8,7 @@ import type { TransferView } from "../../control/schema.ts";
 import { assertNever } from "../../core/assert.ts";
 import { formatDuration, formatRate, formatSize, safe } from "../../core/text.ts";
 import { clip, type Measure } from "./width.ts";
-import { what } from "./words.ts";
+import { queuedText, what } from "./words.ts";
 
 const WINDOW = 5_000; // ms over which the rate is averaged; less makes it jump on Wi-Fi
 const TOO_SHORT = 500; // ms: less says nothing of the rate
@@ -87,6 +87,10 @@ export function statusLine(progress: Progress, at: number, columns: number, meas
   const { state } = transfer;
   const peer = safe(transfer.peer.name);
   switch (state) {
+    case "queued":
+      return clip(`queued: ${queuedText(transfer)}`, columns, measure);
+    case "paused":
+      return clip(`paused: ${what(transfer.items)} for ${peer}`, columns, measure);
     case "preparing":
       return clip(`preparing ${what(transfer.items)}`, columns, measure);
     case "connecting":

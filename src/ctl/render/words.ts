@@ -19,6 +19,21 @@ export function noted(note: string | null): string {
   return note === null ? "" : ` "${safe(note, MAX_PATH)}"`;
 }
 
+/** Why a queued transfer is not being sent: `nas is not here`. */
+export function queuedText({ peer, queue, waitingFor }: TransferView): string {
+  const name = safe(peer.name);
+  switch (queue?.why) {
+    case "behind":
+      return `another one to ${name} goes first`;
+    case "turn":
+      return "others go first";
+    case "again":
+      return path(waitingFor?.message ?? `${name} is not ready`);
+    default:
+      return `${name} is not here`;
+  }
+}
+
 /** `report.pdf to alice`, `report.pdf from bob`. */
 export function whatAndWho(transfer: Pick<TransferView, "items" | "direction" | "peer">): string {
   return `${what(transfer.items)} ${transfer.direction === "out" ? "to" : "from"} ${safe(transfer.peer.name)}`;

@@ -25,6 +25,7 @@ export interface Settings {
   readonly "limits.rate.send": number;
   readonly "limits.rate.receive": number;
   readonly notify: boolean;
+  readonly "queue.ttl": number;
   readonly "log.level": (typeof LOG_LEVELS)[number];
 }
 
@@ -74,6 +75,11 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     description: "bytes a second that all transfers to here may take together; 0 for no limit",
   },
   notify: { schema: z.boolean(), live: true, description: "tell the desktop of offers and of what has arrived" },
+  "queue.ttl": {
+    schema: z.number().int().min(1_000).max(31_536_000_000),
+    live: true,
+    description: "milliseconds that a queued transfer may wait to begin",
+  },
   "log.level": { schema: z.enum(LOG_LEVELS), live: true, description: "trace, debug, info, warn, error or silent" },
 };
 
@@ -95,6 +101,7 @@ export function defaultSettings(home: string, hostname: string): Settings {
     "limits.rate.send": 0,
     "limits.rate.receive": 0,
     notify: true,
+    "queue.ttl": 7 * 24 * 60 * 60 * 1_000,
     "log.level": "info",
   };
 }

@@ -1,291 +1,405 @@
 /**
- * One transfer to one device, from the look at its sources to its end, in as
- * many attempts as that takes. Once the receiver has accepted it, it is a job of
- * the outbox and survives lost connections and restarts of both ends.
+ * One transfer to one device: its attempts, what they mean, and what is kept of
+ * it between them. When the next attempt is made is decided elsewhere (plan.ts).
+ *
+ * One that is to go at once fails when its first attempt does; only what the
+ * receiver has accepted is a job of the outbox, and survives lost connections and
+ * restarts of both ends. One that was queued is a job from the beginning.
  */
 
+import type { QueueView } from "../../control/schema.ts";
 import { assertNever } from "../../core/assert.ts";
-import type { Cancel, Clock } from "../../core/clock.ts";
-import { type LanxferError, toLanxferError, toView } from "../../core/errors.ts";
+import { LanxferError, toLanxferError, toView } from "../../core/errors.ts";
 import type { DeviceId, TransferId } from "../../core/ids.ts";
 import type { Log } from "../../core/log.ts";
-import { RateLimit } from "../../core/rate-limit.ts";
-import type { Link } from "../../transfer/link.ts";
-import type { SenderEvent } from "../../transfer/outgoing.ts";
-import { SenderSession } from "../../transfer/sender.ts";
-import type { SentLog } from "../../transfer/sent-log.ts";
-import type { SmallFiles } from "../../transfer/small-files.ts";
-import { measure, type Sources, type SourceTotals } from "../../transfer/source.ts";
-import type { MessageOf } from "../../transfer/wire.ts";
-import { isCancelled, type TransferRecord } from "../record/transfers.ts";
-import type { Job, Outbox } from "./outbox.ts";
+import type { SourceTotals } from "../../transfer/source.ts";
+import { isCancelled, type TransferRecord, type Transfers } from "../record/transfers.ts";
+import { Attempt, type AttemptDeps, type Recipient } from "./attempt.ts";
+import type { Job, Queue } from "./job.ts";
+import type { Task, Wait } from "./plan.ts";
 import { failedAgain, patience, startTrail, type Trail } from "./retry.ts";
 
-export interface Recipient {
-  readonly id: DeviceId;
-  /** Our own name for it. */
-  readonly name: string;
-}
-
-export interface DeliveryDeps {
-  readonly clock: Clock;
+export interface DeliveryDeps extends AttemptDeps {
   readonly log: Log;
   readonly random: (bytes: number) => Uint8Array;
-  readonly outbox: Outbox;
-  readonly files: SmallFiles;
-  /** What all transfers from here share. */
-  readonly rate: RateLimit;
-  /** Resolves to a link to this very device, or rejects with why there is none. */
-  readonly reach: (recipient: Recipient, signal: AbortSignal) => Promise<Link>;
-  /** Calls `seen` whenever that device seems to be there, until it is called off. */
-  readonly watch: (device: DeviceId, seen: () => void) => Cancel;
-  readonly hello: () => MessageOf<"hello">;
-  /** Told where a peer said it listens. */
-  readonly met: (link: Link, hello: MessageOf<"hello">) => void;
+  /** Queue time (queue-time.ts), milliseconds. */
+  readonly queueTime: () => number;
+  readonly transfers: Transfers;
+  /** Whether that device is there, as far as is known. */
+  readonly isPresent: (device: DeviceId) => boolean;
   /** Writes the history line. Never rejects. */
   readonly ended: (record: TransferRecord) => Promise<void>;
 }
 
-export interface Order extends Sources {
-  readonly id: TransferId;
+/** What is to be delivered: a job, or what becomes one. */
+export interface Order extends Omit<Job, "v" | "recipient" | "state"> {
   readonly recipient: Recipient;
-  readonly note: string | null;
-  /** Milliseconds since 1970. */
-  readonly createdAt: number;
-  /** Most bytes a second; as many as there are when left out. */
-  readonly rate?: number | undefined;
-  /** When it last got on, of one that had begun before; the same unit. */
-  readonly begunAt?: number;
+  /** When it last got on, of one that had begun before (queue time); null of another. */
+  readonly begunAt: number | null;
 }
+
+type Phase =
+  | { readonly is: "idle" }
+  | { readonly is: "running"; readonly stop: AbortController; readonly over: Promise<void> }
+  | { readonly is: "ended" };
 
 type Outcome =
   | { readonly is: "delivered" }
   | { readonly is: "failed"; readonly error: LanxferError }
+  /** Goes on later, by itself. */
+  | { readonly is: "interrupted"; readonly error: LanxferError; readonly moved: number; readonly ms: number }
+  | { readonly is: "paused" }
   /** This program ends; its next run goes on. */
   | { readonly is: "left"; readonly reason: LanxferError };
 
-export class Delivery {
-  readonly #order: Order;
-  readonly #record: TransferRecord;
-  readonly #deps: DeliveryDeps;
-  readonly #closing: AbortSignal;
-  readonly #sent: SentLog;
-  readonly #limits: readonly RateLimit[];
-  #begun: boolean;
-  #trail: Trail;
-  /** Bytes that the receiver took up and has confirmed in this attempt. */
-  #resumed = 0;
-  #moved = 0;
+/** How long a failed one can be tried again (ms). */
+const KEEP_FAILED_MS = 7 * 24 * 60 * 60 * 1_000;
+const NEVER = Number.POSITIVE_INFINITY;
 
-  /** `closing` is aborted, with E_STOPPING, when this program ends: what is interrupted from then on waits no more. */
-  constructor(order: Order, record: TransferRecord, deps: DeliveryDeps, closing: AbortSignal) {
+export class Delivery implements Task {
+  readonly record: TransferRecord;
+  readonly #order: Order;
+  readonly #deps: DeliveryDeps;
+  readonly #settled: () => void;
+  #recipient: Recipient;
+  #phase: Phase = { is: "idle" };
+  #paused: boolean;
+  #begun: boolean;
+  #expiresAt: number;
+  #trail: Trail;
+  #triedAt = -NEVER;
+  #dueAt = -NEVER;
+  #wait: Wait | "behind" | null = null;
+  #totals: SourceTotals | undefined;
+
+  /** `settled` is called whenever something about it changed that a plan depends on. */
+  constructor(order: Order, deps: DeliveryDeps, settled: () => void) {
     this.#order = order;
-    this.#record = record;
     this.#deps = deps;
-    this.#closing = closing;
-    this.#sent = deps.outbox.sentLog(order.id);
-    this.#begun = order.begunAt !== undefined;
-    this.#trail = startTrail(order.begunAt ?? deps.clock.now());
-    const { rate } = order;
-    const own = rate === undefined ? [] : [new RateLimit(deps.clock, () => rate)];
-    this.#limits = [...own, deps.rate];
+    this.#settled = settled;
+    this.#recipient = order.recipient;
+    this.#paused = order.paused;
+    this.#begun = order.begunAt !== null;
+    this.#expiresAt = order.queue?.expiresAt ?? NEVER;
+    // What has not begun may wait as long as its user said, which is the plan's business.
+    this.#trail = startTrail(order.begunAt ?? NEVER);
+    const { id, items, entries, bytes, note, createdAt, queue } = order;
+    const state = this.#paused ? "paused" : this.#begun ? "waiting" : queue === null ? "preparing" : "queued";
+    const queued = queue === null ? undefined : () => this.#queueView(queue);
+    this.record = deps.transfers.start(
+      { id, direction: "out", peer: order.recipient, items, entries, bytes, note, state, startedAt: createdAt, queued },
+      (reason) => void this.cancel(reason),
+    );
   }
 
-  /** Never rejects: the outcome is in the record, the outbox and the history. `signal` ends it, with its reason. */
-  async run(signal: AbortSignal): Promise<void> {
-    const outcome = await this.#deliver(signal);
-    this.#tell(outcome);
-    switch (outcome.is) {
-      case "delivered":
-        this.#record.end(undefined);
-        await Promise.all([this.#deps.ended(this.#record), this.#forget()]);
-        return;
-      case "failed":
-        return this.#fail(outcome.error);
-      case "left":
-        this.#record.waits(outcome.reason);
-        await Promise.all([this.#sent.close(), this.#keep()]);
-        return;
+  get id(): TransferId {
+    return this.#order.id;
+  }
+
+  get recipient(): Recipient {
+    return this.#recipient;
+  }
+
+  get queue(): Queue | null {
+    return this.#order.queue;
+  }
+
+  get phase(): "idle" | "running" {
+    return this.#phase.is === "running" ? "running" : "idle";
+  }
+
+  get ended(): boolean {
+    return this.#phase.is === "ended";
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  get triedAt(): number {
+    return this.#triedAt;
+  }
+
+  get dueAt(): number {
+    return this.#dueAt;
+  }
+
+  /** What has begun goes on for as long as it gets on. */
+  get expiresAt(): number {
+    return this.#begun ? NEVER : this.#expiresAt;
+  }
+
+  /** The receiver has accepted it, in this run or before. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  /** Says what it waits for. */
+  waitsFor(wait: Wait | "behind"): void {
+    if (this.#wait === wait) return;
+    this.#wait = wait;
+    if (this.queue !== null) this.record.touch();
+  }
+
+  /** The user calls the device otherwise. */
+  rename(name: string): void {
+    this.#recipient = { ...this.#recipient, name };
+    this.record.peerIs(name);
+  }
+
+  /** Makes one attempt. Resolves when it is known what came of it, durably where it matters. Never rejects. */
+  run(): Promise<void> {
+    const stop = new AbortController();
+    const over = this.#run(stop.signal);
+    this.#phase = { is: "running", stop, over };
+    return over;
+  }
+
+  /** Ends it for good, or with E_STOPPING for this run. Resolves when it has ended. Never rejects. */
+  async cancel(reason: LanxferError): Promise<void> {
+    switch (this.#phase.is) {
+      case "running":
+        this.#phase.stop.abort(reason);
+        await this.#phase.over;
+        break;
+      case "idle":
+        if (reason.code === "E_STOPPING" && this.isKept) return;
+        await this.#settle({ is: "failed", error: reason });
+        break;
+      case "ended":
+        break;
       default:
-        assertNever(outcome);
+        assertNever(this.#phase);
     }
   }
 
-  async #deliver(signal: AbortSignal): Promise<Outcome> {
+  /**
+   * Keeps it from going on until `resume`; what was sent of it stays. Resolves
+   * when that will survive a power cut. Throws E_USAGE when there is nothing that
+   * could go on later, E_STATE when it cannot be written.
+   */
+  async pause(): Promise<void> {
+    if (!this.isKept) throw new LanxferError("E_USAGE", { text: `${this.id} has not begun: cancel it, or wait` });
+    if (this.#paused) return;
+    this.#paused = true;
     try {
-      const { files } = this.#deps;
-      let { totals, failure } = await files.during(async () => {
-        const found = await this.#measure(signal);
-        return { totals: found, failure: await this.#attempt(found, signal) };
-      });
-      while (failure !== undefined) {
-        await this.#wait(failure, signal);
-        failure = await files.during(() => this.#attempt(totals, signal));
-      }
+      await this.#deps.outbox.commit(this.#job());
+    } catch (error) {
+      this.#paused = false;
+      throw error;
+    }
+    if (this.#phase.is === "running") {
+      this.#phase.stop.abort(new LanxferError("E_PAUSED"));
+      await this.#phase.over;
+    } else {
+      this.#showPaused();
+      this.#settled();
+    }
+  }
+
+  /** Lets it go on. One that had not begun may wait as long as when it was queued. Throws E_STATE. */
+  async resume(): Promise<void> {
+    if (!this.#paused) return;
+    const before = this.#expiresAt;
+    this.#paused = false;
+    if (this.queue !== null) this.#expiresAt = this.#deps.queueTime() + this.queue.ttl;
+    try {
+      await this.#deps.outbox.commit(this.#job());
+    } catch (error) {
+      this.#paused = true;
+      this.#expiresAt = before;
+      throw error;
+    }
+    this.#triedAt = this.#dueAt = -NEVER;
+    if (this.#begun) this.record.waits(undefined);
+    else this.record.patch({ state: "queued" });
+    this.#settled();
+  }
+
+  /** There is a job that goes on after an interruption. */
+  get isKept(): boolean {
+    return this.#begun || this.queue !== null;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    this.#wait = null;
+    await this.#settle(await this.#outcome(signal));
+  }
+
+  async #outcome(signal: AbortSignal): Promise<Outcome> {
+    const { random, queueTime, isPresent } = this.#deps;
+    const attempt = this.#attempt();
+    try {
+      await attempt.run(signal);
       return { is: "delivered" };
     } catch (thrown) {
-      if (this.#begun && this.#closing.aborted && [signal.reason, thrown].includes(this.#closing.reason)) {
-        return { is: "left", reason: this.#closing.reason };
-      }
-      return { is: "failed", error: signal.aborted ? toLanxferError(signal.reason) : this.#named(thrown) };
+      if (signal.aborted) return this.#stopped(toLanxferError(signal.reason));
+      const error = toLanxferError(thrown).with({ peer: this.#recipient.name });
+      if (!this.isKept) return { is: "failed", error };
+      const { moved } = attempt;
+      this.#trail = failedAgain(this.#trail, error.code, moved, queueTime());
+      const circumstances = { queued: this.queue !== null, present: isPresent(this.#recipient.id) };
+      const chance = (random(1)[0] ?? 0) / 256;
+      const ms = patience(this.#trail, error.code, queueTime(), chance, circumstances);
+      return ms === undefined ? { is: "failed", error } : { is: "interrupted", error, moved, ms };
     }
   }
 
-  async #measure(signal: AbortSignal): Promise<SourceTotals> {
-    const onSkipped = (path: string, reason: string) => this.#record.skipped(path, reason);
-    const totals = await measure(this.#order, this.#deps.files, signal, onSkipped);
-    this.#record.measured(totals);
-    if (!this.#begun) this.#record.patch({ state: "connecting" });
-    return totals;
+  #attempt(): Attempt {
+    const { queue } = this;
+    const options = {
+      job: this.#order,
+      recipient: this.#recipient,
+      record: this.record,
+      begun: this.#begun,
+      latest: queue !== null,
+      totals: this.#totals,
+      keepSession: queue !== null,
+      onTotals: (totals: SourceTotals) => {
+        this.#totals = totals;
+        this.record.patch({ sourceChanged: queue !== null && queue.stamp !== totals.stamp });
+      },
+      onAccepted: () => this.#accepted(),
+    };
+    return new Attempt(options, this.#deps);
   }
 
-  /** Resolves to what went wrong, undefined when all is delivered. Throws what ends a transfer that has not begun. */
-  async #attempt(totals: SourceTotals, signal: AbortSignal): Promise<LanxferError | undefined> {
-    this.#resumed = this.#moved = 0;
-    // Of its own, as listeners of an attempt would pile up at one that lives for days.
-    const own = new AbortController();
-    const stop = () => own.abort(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
-    try {
-      signal.throwIfAborted();
-      await this.#send(totals, own.signal);
-      return undefined;
-    } catch (thrown) {
-      signal.throwIfAborted();
-      const error = this.#named(thrown);
-      if (!this.#begun) throw error;
-      return error;
-    } finally {
-      signal.removeEventListener("abort", stop);
-    }
-  }
-
-  async #send(totals: SourceTotals, signal: AbortSignal): Promise<void> {
-    const { recipient, ...order } = this.#order;
-    const link = await this.#deps.reach(recipient, signal);
-    link.slowTo({ sending: this.#limits });
-    const { session, peer } = await SenderSession.open(link, this.#deps.hello(), signal);
-    try {
-      this.#deps.met(link, peer);
-      const report = (event: SenderEvent) => this.#report(event);
-      await session.send({ ...order, files: this.#deps.files, totals, log: this.#sent, signal, report });
-    } finally {
-      await session.close();
-    }
-  }
-
-  /** Resolves when it is time for the next attempt. Throws `error` when there is to be none. */
-  async #wait(error: LanxferError, signal: AbortSignal): Promise<void> {
-    const { clock, random, log, watch } = this.#deps;
-    const { id, recipient } = this.#order;
-    const before = this.#trail;
-    this.#trail = failedAgain(before, error.code, this.#moved, clock.now());
-    const ms = patience(this.#trail, error.code, clock.now(), (random(1)[0] ?? 0) / 256);
-    if (ms === undefined) throw error;
-    this.#closing.throwIfAborted();
-    log.info({ transfer: id, peer: recipient.id, code: error.code, moved: this.#moved, ms }, "transfer interrupted");
-    this.#record.waits(error);
-    if (this.#trail.progressAt !== before.progressAt) void this.#keep();
-
-    const awake = new AbortController();
-    const wake = () => awake.abort();
-    const forget = watch(recipient.id, wake);
-    signal.addEventListener("abort", wake, { once: true });
-    await clock.sleep(ms, awake.signal).catch(() => {});
-    signal.removeEventListener("abort", wake);
-    forget();
-  }
-
-  #report(event: SenderEvent): void {
-    const record = this.#record;
-    switch (event.type) {
-      case "asked":
-        record.patch({ state: "asking" });
-        break;
-      case "accepted":
-        this.#accepted();
-        break;
-      case "resumed":
-        this.#resumed = event.bytes;
-        record.patch({ resumed: event.bytes, moved: Math.max(event.bytes, this.#moved) });
-        break;
-      case "moved":
-        this.#moved = event.bytes;
-        record.patch({ moved: event.bytes });
-        break;
-      case "saved":
-        record.published(event.item, { name: event.as, as: event.as, path: null, root: event.root ?? null });
-        break;
-      case "renamed":
-        record.renamed(event.path, event.as);
-        break;
-      case "finishing":
-        record.patch({ state: "finishing" });
-        break;
-      default:
-        assertNever(event);
-    }
+  /** What it means that somebody here put an end to an attempt. */
+  #stopped(reason: LanxferError): Outcome {
+    if (reason.code === "E_PAUSED") return { is: "paused" };
+    if (reason.code === "E_STOPPING" && this.isKept) return { is: "left", reason };
+    return { is: "failed", error: reason };
   }
 
   #accepted(): void {
-    this.#record.patch({ state: "running", resumed: this.#resumed, moved: this.#resumed });
     if (this.#begun) return;
     this.#begun = true;
-    void this.#keep(); // the content need not wait for it
+    this.#trail = { ...this.#trail, progressAt: this.#deps.queueTime() };
+    void this.#deps.outbox.put(this.#job()); // the content need not wait for it
   }
 
-  /** Resolves when the next run will go on with it, as far as the disk allows. */
-  #keep(): Promise<void> {
-    return this.#deps.outbox.put(this.#job({ is: "begun", progressAt: this.#trail.progressAt }));
+  async #settle(outcome: Outcome): Promise<void> {
+    const { outbox, queueTime, ended } = this.#deps;
+    this.#tell(outcome);
+    this.#triedAt = queueTime();
+    const kept = outbox.get(this.id)?.state;
+    switch (outcome.is) {
+      case "delivered":
+        this.#phase = { is: "ended" };
+        this.record.end(undefined);
+        await Promise.all([ended(this.record), this.isKept && outbox.remove(this.id)]);
+        break;
+      case "failed":
+        this.#phase = { is: "ended" };
+        await this.#fail(outcome.error);
+        break;
+      case "interrupted":
+        this.#phase = { is: "idle" };
+        this.#dueAt = this.#triedAt + outcome.ms;
+        if (this.#begun) this.record.waits(outcome.error);
+        else this.record.isQueued(outcome.error);
+        if (kept?.is === "begun" && kept.progressAt !== this.#trail.progressAt) await outbox.put(this.#job());
+        break;
+      case "paused":
+        this.#phase = { is: "idle" };
+        this.#showPaused();
+        await outbox.put(this.#job());
+        break;
+      case "left":
+        this.#phase = { is: "idle" };
+        if (this.#begun) this.record.waits(outcome.reason);
+        else this.record.isQueued(undefined);
+        await outbox.put(this.#job());
+        break;
+      default:
+        assertNever(outcome);
+    }
+    this.#settled();
   }
 
   async #fail(error: LanxferError): Promise<void> {
-    const { outbox, clock, ended } = this.#deps;
-    const canRetry = this.#begun && !isCancelled(error);
+    const { outbox, clock, queueTime, ended } = this.#deps;
+    const copied = this.queue !== null && this.queue.copied !== null; // the copy goes with it
+    const canRetry = this.isKept && !copied && !isCancelled(error);
     if (!canRetry) {
-      this.#record.end(error);
-      await Promise.all([ended(this.#record), this.#forget()]);
+      this.record.end(error);
+      await Promise.all([ended(this.record), this.isKept && outbox.remove(this.id)]);
       return;
     }
-    await this.#sent.close(); // before somebody who sees the end tries again
-    const { moved } = this.#record.view;
-    const kept = outbox.put(this.#job({ is: "failed", at: clock.now(), moved, error: toView(error) }));
-    this.#record.end(error, { canRetry });
-    await Promise.all([ended(this.#record), kept]);
+    const { moved } = this.record.view;
+    const at = clock.now();
+    const until = queueTime() + KEEP_FAILED_MS;
+    const kept = outbox.put({
+      ...this.#job(),
+      paused: false,
+      state: { is: "failed", at, until, moved, error: toView(error) },
+    });
+    this.record.end(error, { canRetry });
+    await Promise.all([ended(this.record), kept]);
+    await outbox.trim(queueTime());
   }
 
-  async #forget(): Promise<void> {
-    await this.#sent.discard();
-    if (this.#begun) await this.#deps.outbox.remove(this.#order.id);
+  #showPaused(): void {
+    this.record.patch({ state: "paused" });
   }
 
-  #job(state: Job["state"]): Job {
-    const { id, recipient, paths, exclude, note, createdAt, rate } = this.#order;
-    const { items, entries, bytes } = this.#record.view;
-    const names = items.map(({ name, type }) => ({ name, type }));
-    const asked = { paths: [...paths], exclude: [...exclude], note, ...(rate !== undefined && { rate }) };
-    return { v: 1, id, recipient: { ...recipient }, createdAt, ...asked, items: names, entries, bytes, state };
+  /** What the next run has to know of it. */
+  #job(): Job {
+    const { begunAt: _, queue, ...order } = this.#order;
+    const { items, entries, bytes } = this.record.view;
+    return {
+      v: 1,
+      ...order,
+      recipient: { ...this.#recipient },
+      items: items.map(({ name, type }) => ({ name, type })),
+      entries,
+      bytes,
+      queue: queue && { ...queue, expiresAt: this.#expiresAt },
+      paused: this.#paused,
+      state: this.#begun ? { is: "begun", progressAt: this.#trail.progressAt } : { is: "queued" },
+    };
   }
 
-  #named(thrown: unknown): LanxferError {
-    return toLanxferError(thrown).with({ peer: this.#order.recipient.name });
+  #queueView({ copied }: Queue): QueueView {
+    const { clock, queueTime } = this.#deps;
+    const left = this.expiresAt - queueTime();
+    const counts = Number.isFinite(left) && !this.#paused && this.#phase.is !== "ended";
+    return {
+      why: this.record.state === "queued" ? this.#wait : null,
+      expiresAt: counts ? new Date(clock.now() + left).toISOString() : null,
+      copied: copied !== null,
+    };
   }
 
   #tell(outcome: Outcome): void {
     const { log } = this.#deps;
-    const { bytes, resumed } = this.#record.view;
-    const fields = {
-      transfer: this.#order.id,
-      peer: this.#order.recipient.id,
-      bytes,
-      resumed,
-      ms: this.#record.elapsed,
-    };
-    if (outcome.is === "delivered") log.info(fields, "transfer delivered");
-    else if (outcome.is === "left") log.info(fields, "transfer goes on with the next start");
-    else {
-      const { code, cause } = outcome.error;
-      log.warn({ ...fields, code, err: code === "E_INTERNAL" ? cause : undefined }, "transfer not delivered");
+    const { bytes, resumed } = this.record.view;
+    const about = { transfer: this.id, peer: this.#recipient.id };
+    const fields = { ...about, bytes, resumed, ms: this.record.elapsed };
+    switch (outcome.is) {
+      case "delivered":
+        log.info(fields, "transfer delivered");
+        break;
+      case "failed": {
+        const { code, cause } = outcome.error;
+        log.warn({ ...fields, code, err: code === "E_INTERNAL" ? cause : undefined }, "transfer not delivered");
+        break;
+      }
+      case "interrupted": {
+        const { error, moved, ms } = outcome;
+        const how = { ...about, code: error.code, moved, ms };
+        if (this.#begun) log.info(how, "transfer interrupted");
+        else log.debug(how, "queued transfer not begun"); // that a device is away is no news each time
+        break;
+      }
+      case "paused":
+        log.info(fields, "transfer paused");
+        break;
+      case "left":
+        log.info(fields, "transfer goes on with the next start");
+        break;
+      default:
+        assertNever(outcome);
     }
   }
 }

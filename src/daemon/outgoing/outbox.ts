@@ -1,160 +1,204 @@
 /**
- * The jobs of the sender on disk: one directory for each transfer that has
- * begun, with what is to be sent to whom (job.json) and what was sent of it
- * (sent.log). A job is there until its transfer is delivered or cancelled; one
- * that failed stays for a while, so that the user can try again.
+ * The jobs of the sender on disk: one directory for each transfer that is queued
+ * or has begun, with what is to be sent to whom (job.json), what was sent of it
+ * (sent.log) and, where the user wanted one, a copy of it (copy). A job is there
+ * until its transfer is delivered or cancelled; one that failed stays for a
+ * while, so that the user can try again.
  *
- * What cannot be read, or is not ours, is reported and left alone. What cannot
- * be written is reported, too: the transfer goes on, it only does not survive us.
+ * What cannot be read, or is not ours, is reported and left alone.
  */
 
 import type { Dirent } from "node:fs";
-import { mkdir, readdir, rm, rmdir } from "node:fs/promises";
+import { lstat, mkdir, opendir, readdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { errorView } from "../../control/schema.ts";
-import { coalesce } from "../../core/ahead.ts";
-import type { Clock } from "../../core/clock.ts";
-import { systemCode } from "../../core/errors.ts";
-import { type DeviceId, isDeviceId, isTransferId, type TransferId } from "../../core/ids.ts";
+import { coalesce, mapAhead } from "../../core/ahead.ts";
+import { LanxferError, systemCode } from "../../core/errors.ts";
+import { isTransferId, type TransferId } from "../../core/ids.ts";
 import type { Log } from "../../core/log.ts";
 import { readStateFile, replaceStateFile, syncDirectory } from "../../identity/state-file.ts";
 import { SentLog } from "../../transfer/sent-log.ts";
+import { type Job, parseJob } from "./job.ts";
 
-/** Failed jobs are kept so long (milliseconds), and so many of them. */
-const KEEP_FAILED_MS = 7 * 24 * 60 * 60 * 1_000;
+/** So many failed jobs are kept, the latest. */
 const KEEP_FAILED = 100;
+/** Jobs that are read at a time: one after another, ten thousand take two seconds. */
+const LOADING = 16;
+/** What is not understood is listed up to here. */
+const LISTED = 100;
 
 /** Above what a request for ten thousand paths becomes (bytes). */
 const MAX_JOB = 32 * 1024 * 1024;
 
 const JOB = "job.json";
 const SENT = "sent.log";
+const COPY = "copy";
 /** What a crash leaves of a job.json that was being written. */
 const UNFINISHED = /^job\.json\.[0-9a-f]{16}\.tmp$/;
 
-const size = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
-/** Milliseconds since 1970, such as a Date can hold. */
-const time = z.number().min(0).max(8.64e15);
-
-const jobSchema = z.object({
-  v: z.literal(1),
-  id: z.custom<TransferId>(isTransferId, "not a transfer id"),
-  recipient: z.object({ id: z.custom<DeviceId>(isDeviceId, "not a device id"), name: z.string() }),
-  /** Absolute. */
-  paths: z.array(z.string().startsWith("/")).min(1),
-  /** Missing in the jobs of older versions, as is the note. */
-  exclude: z.array(z.string()).default([]),
-  note: z.string().nullable().default(null),
-  createdAt: time,
-  /** Most bytes a second. */
-  rate: size.min(1).optional(),
-  items: z.array(z.object({ name: z.string(), type: z.enum(["file", "folder"]) })),
-  entries: size,
-  bytes: size,
-  state: z.discriminatedUnion("is", [
-    /** The receiver accepted it once. Goes on by itself. */
-    z.object({ is: z.literal("begun"), progressAt: time }),
-    /** Goes on when the user wants it. */
-    z.object({ is: z.literal("failed"), at: time, moved: size, error: errorView }),
-  ]),
-});
-export type Job = z.infer<typeof jobSchema>;
-
-/** Throws for anything that is not a job of ours. */
-export function parseJob(text: string): Job {
-  return jobSchema.parse(JSON.parse(text));
-}
-
-export interface OutboxDeps {
-  readonly clock: Clock;
-  readonly log: Log;
+/** Something in the outbox that is no job of ours. */
+export interface Stranger {
+  readonly path: string;
+  /** Why it is none. */
+  readonly text: string;
 }
 
 export class Outbox {
   readonly #directory: string;
-  readonly #deps: OutboxDeps;
+  readonly #log: Log;
   readonly #jobs = new Map<TransferId, Job>();
+  readonly #strangers: Stranger[] = [];
+  #strangerCount = 0;
   /** The last work on each job's directory. Never rejects. */
-  readonly #work = new Map<TransferId, Promise<void>>();
+  readonly #work = new Map<TransferId, Promise<unknown>>();
   readonly #sync: () => Promise<void>;
 
-  private constructor(directory: string, deps: OutboxDeps) {
+  /** Empty, until `load`. */
+  constructor(directory: string, log: Log) {
     this.#directory = directory;
-    this.#deps = deps;
+    this.#log = log;
     this.#sync = coalesce(() => syncDirectory(directory));
   }
 
-  /** Reads what earlier runs left. Never rejects. */
-  static async open(directory: string, deps: OutboxDeps): Promise<Outbox> {
-    const outbox = new Outbox(directory, deps);
+  /**
+   * Reads what earlier runs left, and tidies up behind them: nobody else may be
+   * writing to it, or about to. Never rejects.
+   */
+  async load(): Promise<void> {
     try {
-      await mkdir(directory, { recursive: true, mode: 0o700 });
-      await syncDirectory(join(directory, ".."));
-      for (const entry of await readdir(directory, { withFileTypes: true })) await outbox.#load(entry);
+      await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+      await syncDirectory(join(this.#directory, ".."));
+      const loading = mapAhead(await opendir(this.#directory), LOADING, (entry) => this.#load(entry));
+      for await (const _ of loading); // each is in its place by then
     } catch (error) {
-      deps.log.warn({ err: error, path: directory }, "outbox not usable, transfers will not survive this run");
+      const problem = { err: error, path: this.#directory };
+      this.#log.warn(problem, "outbox not usable, transfers will not survive this run");
     }
-    await outbox.#trim();
-    return outbox;
   }
 
-  /** Oldest first. */
-  jobs(): Job[] {
-    return [...this.#jobs.values()].sort((a, b) => a.createdAt - b.createdAt);
+  /** In no particular order. */
+  jobs(): Iterable<Job> {
+    return this.#jobs.values();
   }
 
   get(id: TransferId): Job | undefined {
     return this.#jobs.get(id);
   }
 
+  get count(): number {
+    return this.#jobs.size;
+  }
+
+  /** The latest queue time that a job tells of (ms): it is at least that late. */
+  get latest(): number {
+    const times = [...this.#jobs.values()].map(({ queue, state }) => {
+      const queuedAt = queue === null ? 0 : queue.expiresAt - queue.ttl;
+      return state.is === "begun" ? Math.max(queuedAt, state.progressAt) : queuedAt;
+    });
+    return times.reduce((latest, time) => Math.max(latest, time), 0);
+  }
+
+  /** What was found in it and left alone: the first hundred, and how many in all. */
+  get strangers(): { readonly listed: readonly Stranger[]; readonly count: number } {
+    return { listed: this.#strangers, count: this.#strangerCount };
+  }
+
   /** Where what was sent of a transfer is remembered. Whoever asks closes it. */
   sentLog(id: TransferId): SentLog {
-    const { log } = this.#deps;
     return new SentLog(join(this.#directory, id, SENT), (error) => {
-      log.warn({ err: error, transfer: id }, "what is sent is not remembered");
+      this.#log.warn({ err: error, transfer: id }, "what is sent is not remembered");
     });
   }
 
-  /** Adds or replaces a job. Resolves when it is on the disk, or cannot be. */
+  /** Where the copy of what is to be sent is to be made. It goes when the job does. */
+  copyOf(id: TransferId): string {
+    return join(this.#directory, id, COPY);
+  }
+
+  /** Where jobs are kept, to say so. */
+  get path(): string {
+    return this.#directory;
+  }
+
+  /**
+   * Adds or replaces a job. Resolves when it will survive a power cut. Rejects
+   * with E_STATE when that cannot be: the disk then has what it had before.
+   */
+  async commit(job: Job): Promise<void> {
+    const before = this.#jobs.get(job.id);
+    try {
+      await this.#inTurn(job.id, (directory) => this.#write(directory, job));
+    } catch (error) {
+      if (before === undefined) await this.remove(job.id);
+      if (error instanceof LanxferError) throw error;
+      throw new LanxferError("E_STATE", { path: this.#directory, text: whatIsWrong(error) }, { cause: error });
+    }
+  }
+
+  /**
+   * The same for what goes on in any case: where it cannot be written it only
+   * does not survive us. Never rejects.
+   */
   async put(job: Job): Promise<void> {
     this.#jobs.set(job.id, job);
-    await this.#inTurn(job.id, async (directory) => {
-      await mkdir(directory, { mode: 0o700 }).catch(unless("EEXIST"));
-      await replaceStateFile(join(directory, JOB), JSON.stringify(job), 0o600);
-      await syncDirectory(directory);
-      await this.#sync();
-    });
-    if (job.state.is === "failed") await this.#trim();
+    await this.#reported(job.id, (directory) => this.#write(directory, job));
   }
 
-  /** Forgets a job. Resolves when it can not come back any more. */
+  /** Forgets a job and all that belongs to it. Resolves when it can not come back any more. Never rejects. */
   async remove(id: TransferId): Promise<void> {
     this.#jobs.delete(id);
-    await this.#inTurn(id, async (directory) => {
+    await this.#reported(id, async (directory) => {
+      this.#jobs.delete(id); // again: it may have been written in between
       // The job first: without it the rest means nothing.
       for (const name of [JOB, SENT]) await rm(join(directory, name), { force: true });
+      await rm(join(directory, COPY), { recursive: true, force: true });
       await rmdir(directory).catch(unless("ENOENT", "ENOTEMPTY"));
       await this.#sync();
     });
   }
 
+  /** Removes the copy of a job that is kept without it. Never rejects. */
+  async removeCopy(id: TransferId): Promise<void> {
+    await this.#reported(id, (directory) => rm(join(directory, COPY), { recursive: true, force: true }));
+  }
+
+  /** Removes failed jobs that were kept long enough at `now` (queue time), or are too many. */
+  async trim(now: number): Promise<void> {
+    const failed = [...this.#jobs.values()]
+      .flatMap(({ id, state }) => (state.is === "failed" ? [{ id, until: state.until }] : []))
+      .sort((a, b) => b.until - a.until);
+    const over = failed.filter(({ until }, i) => i >= KEEP_FAILED || now >= until);
+    await Promise.all(over.map(({ id }) => this.remove(id)));
+  }
+
+  async #write(directory: string, job: Job): Promise<void> {
+    await mkdir(directory, { mode: 0o700 }).catch(unless("EEXIST"));
+    await replaceStateFile(join(directory, JOB), JSON.stringify(job), 0o600);
+    await syncDirectory(directory);
+    await this.#sync();
+    this.#jobs.set(job.id, job);
+  }
+
+  async #reported(id: TransferId, work: (directory: string) => Promise<void>): Promise<void> {
+    try {
+      await this.#inTurn(id, work);
+    } catch (error) {
+      this.#log.warn({ err: error, transfer: id }, "outbox not written");
+    }
+  }
+
   async #inTurn(id: TransferId, work: (directory: string) => Promise<void>): Promise<void> {
-    const before = this.#work.get(id) ?? Promise.resolve();
-    const done = before.then(async () => {
-      try {
-        await work(join(this.#directory, id));
-      } catch (error) {
-        this.#deps.log.warn({ err: error, transfer: id }, "outbox not written");
-      }
-    });
-    this.#work.set(id, done);
-    await done;
-    if (this.#work.get(id) === done) this.#work.delete(id);
+    const done = (this.#work.get(id) ?? Promise.resolve()).then(() => work(join(this.#directory, id)));
+    const settled = done.catch(() => {});
+    this.#work.set(id, settled);
+    try {
+      await done;
+    } finally {
+      if (this.#work.get(id) === settled) this.#work.delete(id);
+    }
   }
 
   async #load(entry: Dirent): Promise<void> {
-    const { log } = this.#deps;
     const { name } = entry;
     const directory = join(this.#directory, name);
     try {
@@ -164,32 +208,41 @@ export class Outbox {
       for (const left of names.filter((each) => UNFINISHED.test(each))) await rm(join(directory, left));
       const text = await readStateFile(join(directory, JOB), { most: MAX_JOB, hint: "it is left alone" });
       if (text === undefined) {
-        // Removed, but for what a crash left behind.
+        // Removed, or never finished, but for what a crash left behind.
         await this.remove(name);
-        return;
+        if ((await lstat(directory).catch(unless("ENOENT"))) === undefined) return;
+        throw new Error("there is something in it that is not ours");
       }
       const job = parseJob(text);
       if (job.id !== name) throw new Error("it is about another transfer");
       this.#jobs.set(job.id, job);
     } catch (error) {
-      log.warn({ error: String(error), path: directory }, "left alone in the outbox, as it is not understood");
+      this.#keepAway(directory, error);
     }
   }
 
-  /** Removes failed jobs that are too old or too many. */
-  async #trim(): Promise<void> {
-    const failed = this.jobs()
-      .flatMap(({ id, state }) => (state.is === "failed" ? [{ id, at: state.at }] : []))
-      .sort((a, b) => b.at - a.at);
-    const now = this.#deps.clock.now();
-    const over = failed.filter(({ at }, i) => i >= KEEP_FAILED || now - at > KEEP_FAILED_MS);
-    await Promise.all(over.map(({ id }) => this.remove(id)));
+  #keepAway(path: string, error: unknown): void {
+    const text = error instanceof LanxferError ? String(error.details["text"]) : whatIsWrong(error);
+    this.#strangerCount++;
+    if (this.#strangers.length < LISTED) this.#strangers.push({ path, text });
+    this.#log.warn({ error: String(error), path }, "left alone in the outbox, as it is not understood");
   }
 }
 
+/** In a few words: the checks of a job describe each of its members. */
+function whatIsWrong(error: unknown): string {
+  if (error instanceof SyntaxError) return "it is not JSON";
+  if (error instanceof z.ZodError) {
+    const [issue] = error.issues;
+    return `it is not a job: ${[issue?.path.join("."), issue?.message].filter(Boolean).join(": ")}`;
+  }
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** Lets these system errors pass. */
-function unless(...codes: readonly string[]): (error: unknown) => void {
+function unless(...codes: readonly string[]): (error: unknown) => undefined {
   return (error) => {
     if (!codes.includes(systemCode(error) ?? "")) throw error;
+    return undefined;
   };
 }

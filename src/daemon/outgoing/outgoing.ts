@@ -1,104 +1,199 @@
-/** Transfers from this device: what a user's `send` begins, what an earlier run left, what is tried again. */
+/** Transfers from this device: what a user wants of them, and what earlier runs left. */
 
 import type { SendRequest, TransferView } from "../../control/schema.ts";
-import { LanxferError } from "../../core/errors.ts";
-import { type DeviceId, transferIdFrom } from "../../core/ids.ts";
-import type { TransferRecord, TransferStart, Transfers } from "../record/transfers.ts";
-import { Delivery, type DeliveryDeps, type Order, type Recipient } from "./delivery.ts";
-import type { Job } from "./outbox.ts";
+import { LanxferError, toLanxferError } from "../../core/errors.ts";
+import { type DeviceId, type TransferId, transferIdFrom } from "../../core/ids.ts";
+import { measure } from "../../transfer/source.ts";
+import type { Recipient } from "./attempt.ts";
+import { Delivery, type DeliveryDeps, type Order } from "./delivery.ts";
+import type { Job, Queue } from "./job.ts";
+import { Scheduler } from "./scheduler.ts";
+
+/** More than this are a mistake of some script, and would have to be held in memory. */
+const MOST = 50_000;
 
 export interface OutgoingDeps extends DeliveryDeps {
-  readonly transfers: Transfers;
   /** A device with our present name for it; undefined when it is not trusted any more. */
   readonly recipient: (device: DeviceId) => Recipient | undefined;
+  /** For how long a queued transfer may wait to begin when its user says nothing (ms). */
+  readonly ttl: () => number;
 }
 
 export class Outgoing {
   readonly #deps: OutgoingDeps;
-  readonly #closing = new AbortController();
-  readonly #running = new Map<TransferRecord, { readonly to: DeviceId; readonly done: Promise<void> }>();
+  readonly #scheduler: Scheduler;
+  #order = 0;
 
   constructor(deps: OutgoingDeps) {
     this.#deps = deps;
+    this.#scheduler = new Scheduler(deps);
   }
 
   /** Begins at once and returns what there is to watch. */
   start(recipient: Recipient, request: SendRequest): TransferView {
-    const id = transferIdFrom(this.#deps.random(10));
-    const { paths, exclude = [], note = null, rate } = request;
-    const order: Order = { id, recipient, paths, exclude, note, rate, createdAt: this.#deps.clock.now() };
-    return this.#run(order, { items: [], entries: 0, bytes: 0, state: "preparing" }).view;
-  }
-
-  /** Goes on with what earlier runs began, and shows what failed in them. */
-  restore(): void {
-    for (const job of this.#deps.outbox.jobs()) {
-      const { id, createdAt, state } = job;
-      const trusted = this.#deps.recipient(job.recipient.id);
-      const recipient = trusted ?? job.recipient;
-      const what = { items: job.items, entries: job.entries, bytes: job.bytes, startedAt: createdAt };
-      if (state.is === "failed") {
-        const start = { ...what, id, note: job.note, direction: "out", peer: recipient, state: "failed" } as const;
-        this.#deps.transfers.start(start, () => {}).failedBefore(state);
-        continue;
-      }
-      const order = { ...orderOf(job, recipient), begunAt: state.progressAt };
-      const record = this.#run(order, { ...what, state: "waiting" });
-      if (trusted === undefined) record.cancel(new LanxferError("E_NOT_PAIRED", { peer: recipient.name }));
-    }
+    const nothingYet = { items: [], entries: 0, bytes: 0, paused: false, queue: null, begunAt: null };
+    return this.#add({ ...this.#new(request), recipient, ...nothingYet });
   }
 
   /**
-   * Begins a failed transfer again, with the same id, by id or unambiguous prefix.
-   * Throws E_NOT_FOUND, E_NOT_PAIRED, and E_USAGE for one that cannot be tried again.
+   * Queues it. Resolves when that will survive a power cut. Throws what is wrong
+   * with the sources, E_UNREACHABLE where the device has to answer, and E_QUEUE;
+   * then nothing is left of it.
    */
-  retry(prefix: string): TransferView {
-    const { transfers, outbox, clock } = this.#deps;
+  async enqueue(recipient: Recipient, request: SendRequest, signal: AbortSignal): Promise<TransferView> {
+    const { outbox, files, queueTime, ttl: usualTtl, sessions } = this.#deps;
+    const { paths, exclude = [], queue: { ttl = usualTtl(), reachable = false } = {} } = request;
+    if (outbox.count >= MOST) throw new LanxferError("E_QUEUE", { text: `there are ${MOST} transfers already` });
+    const { items, entries, bytes, stamp } = await files.during(() =>
+      measure({ paths, exclude }, files, signal, () => {}),
+    );
+    if (reachable) await sessions.probe(recipient, signal);
+    const queue: Queue = { order: this.#nextOrder(), ttl, expiresAt: queueTime() + ttl, stamp, copied: null };
+    const what = { ...this.#new(request), recipient, items: [...items], entries, bytes };
+    const job: Job = { v: 1, ...what, queue, paused: false, state: { is: "queued" } };
+    await outbox.commit(job).catch((error) => {
+      const { details, message } = toLanxferError(error);
+      throw new LanxferError("E_QUEUE", { text: `${details["text"] ?? message} (${outbox.path})` }, { cause: error });
+    });
+    return this.#add({ ...what, queue, paused: false, begunAt: null });
+  }
+
+  /** Goes on with what earlier runs began or were to do, and shows what failed in them. */
+  async restore(): Promise<void> {
+    const { outbox, transfers, queueTime, recipient: known } = this.#deps;
+    await outbox.trim(queueTime());
+    const order = ({ queue, createdAt }: Job) => queue?.order ?? createdAt;
+    for (const job of [...outbox.jobs()].sort((a, b) => order(a) - order(b))) {
+      const { id, createdAt, state, queue } = job;
+      this.#order = Math.max(this.#order, queue?.order ?? 0);
+      const recipient = known(job.recipient.id) ?? job.recipient;
+      if (state.is === "failed") {
+        const { items, entries, bytes, note } = job;
+        const what = { id, peer: recipient, items, entries, bytes, note, startedAt: createdAt };
+        transfers.start({ ...what, direction: "out", state: "failed" }, () => {}).failedBefore(state);
+        continue;
+      }
+      const begunAt = state.is === "begun" ? state.progressAt : null;
+      this.#hold({ ...job, recipient, begunAt });
+    }
+    this.#scheduler.look();
+  }
+
+  /**
+   * Begins a failed transfer again, with the same id, by id or unambiguous prefix;
+   * one that was queued is queued again, behind the others. Throws E_NOT_FOUND,
+   * E_NOT_PAIRED, and E_USAGE for one that cannot be tried again.
+   */
+  async retry(prefix: string): Promise<TransferView> {
+    const { transfers, outbox, queueTime } = this.#deps;
     const { id, direction, state, endedAt } = transfers.find(prefix).view;
     const refused = (text: string) => new LanxferError("E_USAGE", { text: `${id} cannot be tried again: ${text}` });
     if (direction === "in") throw refused("only its sender can do that");
     if (endedAt === null) throw refused("it has not ended");
     if (state !== "failed") throw refused(`it is ${state}`);
-    const job = outbox.jobs().find((each) => each.id === id);
-    if (job === undefined) throw refused("nothing is kept of it, send it anew");
+    const job = outbox.get(id as TransferId); // it is one of ours
+    if (job?.state.is !== "failed") throw refused("nothing is kept of it, send it anew");
     const recipient = this.#deps.recipient(job.recipient.id);
     if (recipient === undefined) throw new LanxferError("E_NOT_PAIRED", { peer: job.recipient.name });
-    const begunAt = clock.now();
-    void outbox.put({ ...job, state: { is: "begun", progressAt: begunAt } });
-    const { items, entries, bytes } = job;
-    return this.#run({ ...orderOf(job, recipient), begunAt }, { items, entries, bytes, state: "preparing" }).view;
+    const now = queueTime();
+    if (job.queue === null) {
+      void outbox.put({ ...job, state: { is: "begun", progressAt: now } });
+      return this.#add({ ...job, recipient, begunAt: now });
+    }
+    const queue = { ...job.queue, order: this.#nextOrder(), expiresAt: now + job.queue.ttl };
+    await outbox.commit({ ...job, queue, state: { is: "queued" } });
+    return this.#add({ ...job, queue, recipient, begunAt: null });
+  }
+
+  /** Keeps a transfer, by id or unambiguous prefix, from going on. Throws like Delivery.pause, and E_NOT_FOUND. */
+  async pause(prefix: string): Promise<TransferView> {
+    const delivery = this.#find(prefix, "paused");
+    await delivery.pause();
+    return delivery.record.view;
+  }
+
+  /** Lets it go on. */
+  async resume(prefix: string): Promise<TransferView> {
+    const delivery = this.#find(prefix, "resumed");
+    await delivery.resume();
+    return delivery.record.view;
+  }
+
+  /** Those to a device that have not ended. */
+  to(device: DeviceId): Delivery[] {
+    return [...this.#scheduler.deliveries()].filter(({ recipient, ended }) => recipient.id === device && !ended);
+  }
+
+  /** A device has shown up. */
+  seen(device: DeviceId): void {
+    this.#scheduler.seen(device);
+  }
+
+  /** Our user calls a device otherwise. */
+  renamed(device: DeviceId, name: string): void {
+    for (const delivery of this.to(device)) if (delivery.recipient.name !== name) delivery.rename(name);
   }
 
   /** Ends every transfer to a device, or to all when none is given. Resolves when they have ended. */
   async cancelAll(reason: LanxferError, to?: DeviceId): Promise<void> {
-    const affected = [...this.#running].filter(([, running]) => to === undefined || running.to === to);
-    for (const [record] of affected) record.cancel(reason);
-    await Promise.all(affected.map(([, running]) => running.done));
+    const affected = to === undefined ? [...this.#scheduler.deliveries()] : this.to(to);
+    await Promise.all(affected.map((delivery) => delivery.cancel(reason)));
   }
 
   /**
-   * From now on nothing waits for a further attempt: what does is left to the next
-   * run, with `reason`. Resolves when nothing is being sent any more.
+   * From now on nothing is begun: what waits is left to the next run, and what
+   * has only just called its device, with `reason`. Resolves when nothing is being
+   * sent any more.
    */
   async finish(reason: LanxferError): Promise<void> {
-    this.#closing.abort(reason);
-    for (const [record] of this.#running) if (record.waiting) record.cancel(reason);
-    await Promise.all([...this.#running.values()].map((running) => running.done));
+    this.#scheduler.close();
+    for (const delivery of this.#scheduler.deliveries()) {
+      const calls = delivery.queue !== null && !delivery.record.isMoving;
+      if (delivery.phase === "running" && calls) void delivery.cancel(reason);
+    }
+    await this.#scheduler.idle();
   }
 
-  #run(order: Order, what: Pick<TransferStart, "items" | "entries" | "bytes" | "state" | "startedAt">): TransferRecord {
-    const cancel = new AbortController();
-    const record = this.#deps.transfers.start(
-      { ...what, id: order.id, note: order.note, direction: "out", peer: order.recipient },
-      (reason) => cancel.abort(reason),
-    );
-    const done = new Delivery(order, record, this.#deps, this.#closing.signal).run(cancel.signal);
-    this.#running.set(record, { to: order.recipient.id, done });
-    void done.then(() => this.#running.delete(record));
-    return record;
+  #find(prefix: string, what: string): Delivery {
+    const { id, direction, endedAt } = this.#deps.transfers.find(prefix).view;
+    const refused = (text: string) => new LanxferError("E_USAGE", { text: `${id} cannot be ${what}: ${text}` });
+    if (direction === "in") throw refused("only its sender can do that");
+    const delivery = [...this.#scheduler.deliveries()].find((each) => each.id === id);
+    if (endedAt !== null || delivery === undefined) throw refused("it has ended");
+    return delivery;
   }
-}
 
-function orderOf({ id, paths, exclude, note, rate, createdAt }: Job, recipient: Recipient): Order {
-  return { id, recipient, paths, exclude, note, rate, createdAt };
+  /** What an order has of its request, and what makes it another one than those before. */
+  #new({ paths, exclude = [], note, rate }: SendRequest) {
+    const { random, clock } = this.#deps;
+    const id = transferIdFrom(random(10));
+    return {
+      id,
+      createdAt: clock.now(),
+      paths: [...paths],
+      exclude: [...exclude],
+      note: note ?? null,
+      ...(rate !== undefined && { rate }),
+    };
+  }
+
+  #nextOrder(): number {
+    this.#order++;
+    return this.#order;
+  }
+
+  #add(order: Order): TransferView {
+    const delivery = this.#hold(order);
+    this.#scheduler.look();
+    return delivery.record.view;
+  }
+
+  #hold(order: Order): Delivery {
+    const delivery = new Delivery(order, this.#deps, () => this.#scheduler.look());
+    this.#scheduler.add(delivery);
+    // Trust may have been taken back meanwhile.
+    const { id, name } = order.recipient;
+    if (this.#deps.recipient(id) === undefined) void delivery.cancel(new LanxferError("E_NOT_PAIRED", { peer: name }));
+    return delivery;
+  }
 }

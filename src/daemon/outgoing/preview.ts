@@ -5,7 +5,7 @@ import { assertNever } from "../../core/assert.ts";
 import { toLanxferError, toView } from "../../core/errors.ts";
 import type { SmallFiles } from "../../transfer/small-files.ts";
 import { type Sources, type Walked, walk } from "../../transfer/source.ts";
-import type { Recipient } from "./delivery.ts";
+import type { Recipient } from "./attempt.ts";
 
 /** Never throws: what ends the walk is its last line. `gone` ends it early. */
 export async function* preview(

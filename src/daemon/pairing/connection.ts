@@ -6,7 +6,7 @@ import type { DeviceId } from "../../core/ids.ts";
 import type { PairChannel } from "../../identity/channel.ts";
 import type { Link } from "../../transfer/link.ts";
 import { MAX_PAIR_MESSAGES } from "../../transfer/wire.ts";
-import type { Recipient } from "../outgoing/delivery.ts";
+import type { Recipient } from "../outgoing/attempt.ts";
 import type { Place } from "../record/contacts.ts";
 
 /** A message that takes longer than this was never coming (milliseconds). */

@@ -11,7 +11,7 @@ import type { Device } from "../../identity/trust-file.ts";
 import type { TrustStore } from "../../identity/trust-store.ts";
 import type { Link } from "../../transfer/link.ts";
 import { ALPN_PAIR } from "../../transfer/wire.ts";
-import type { Recipient } from "../outgoing/delivery.ts";
+import type { Recipient } from "../outgoing/attempt.ts";
 import type { Reach } from "../reach.ts";
 import type { Verdict } from "./attempt.ts";
 import { type PairConnection, pairConnection, type Visit } from "./connection.ts";

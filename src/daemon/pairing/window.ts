@@ -19,7 +19,7 @@ import type { Device } from "../../identity/trust-file.ts";
 import type { TrustStore } from "../../identity/trust-store.ts";
 import type { Link } from "../../transfer/link.ts";
 import { namesakeOf } from "../namesakes.ts";
-import type { Recipient } from "../outgoing/delivery.ts";
+import type { Recipient } from "../outgoing/attempt.ts";
 import { deviceView } from "../views.ts";
 import { Attempt, type Verdict } from "./attempt.ts";
 import type { PairConnection, Visit } from "./connection.ts";

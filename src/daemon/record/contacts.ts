@@ -68,6 +68,12 @@ export class Contacts {
     await this.#write({ ...this.#file, added });
   }
 
+  /** The device that was last met where the user said that `name` is. */
+  deviceAt(name: string): DeviceId | undefined {
+    const at = Object.hasOwn(this.#file.added, name) ? this.#file.added[name] : undefined;
+    return at && this.known().find(([id]) => this.isKnown(id, at))?.[0];
+  }
+
   isKnown(id: DeviceId, at: Place): boolean {
     const known = this.#file.known[id];
     return known?.host === at.host && known.port === at.port;

@@ -3,7 +3,7 @@
  * One record per transfer; whoever moves it patches it, whoever watches is told.
  */
 
-import type { TransferState, TransferView } from "../../control/schema.ts";
+import type { QueueView, TransferState, TransferView } from "../../control/schema.ts";
 import type { Clock } from "../../core/clock.ts";
 import { type ErrorView, LanxferError, toView } from "../../core/errors.ts";
 import type { DeviceId, TransferId } from "../../core/ids.ts";
@@ -30,6 +30,8 @@ export interface TransferStart {
   readonly note: string | null;
   /** Of one that an earlier run began: when, in milliseconds since 1970. @default now */
   readonly startedAt?: number;
+  /** Of one that was queued: how it stands with that. Asked whenever somebody looks. */
+  readonly queued?: (() => QueueView) | undefined;
 }
 
 export interface Published {
@@ -41,6 +43,9 @@ export interface Published {
   readonly root: string | null;
 }
 
+/** Nothing is done for these now: they go on later. */
+const RESTING: ReadonlySet<TransferState> = new Set(["queued", "paused", "waiting"]);
+
 /** An end that one of the two users wanted. */
 export function isCancelled({ code }: LanxferError): boolean {
   return code === "E_CANCELLED" || code === "E_CANCELLED_BY_PEER";
@@ -50,6 +55,8 @@ export class Transfers {
   readonly #clock: Clock;
   readonly #changed: (record: TransferRecord) => void;
   readonly #records = new Map<string, TransferRecord>();
+  /** Those that have ended, in that order, with their keys. */
+  readonly #ended = new Map<TransferRecord, string>();
 
   constructor(clock: Clock, changed: (record: TransferRecord) => void) {
     this.#clock = clock;
@@ -58,9 +65,14 @@ export class Transfers {
 
   /** `cancel` is what a user's `cancel` does; it does nothing once the transfer has ended. */
   start(start: TransferStart, cancel: (reason: LanxferError) => void): TransferRecord {
-    const record = new TransferRecord(start, this.#clock, cancel, this.#changed);
     // Ids are chosen by the sender: one that was used before is shown in its newest form.
     const key = `${start.direction}:${start.peer.id}:${start.id}`;
+    const record = new TransferRecord(start, this.#clock, cancel, (changed) => {
+      if (changed.ended && this.#records.get(key) === changed) this.#ended.set(changed, key);
+      this.#changed(changed);
+    });
+    const before = this.#records.get(key);
+    if (before !== undefined) this.#ended.delete(before);
     this.#records.delete(key);
     this.#records.set(key, record);
     this.#forget();
@@ -73,14 +85,21 @@ export class Transfers {
     return [...this.#records.values()].filter((record) => all || !record.ended).map((record) => record.view);
   }
 
-  /** Those that something is done for now: not ended, and not waiting to go on. */
+  /** Those that something is done for now: not ended, and not left for later. */
   running(): TransferRecord[] {
-    return [...this.#records.values()].filter((record) => !record.ended && !record.waiting);
+    return [...this.#records.values()].filter((record) => !record.ended && !RESTING.has(record.state));
+  }
+
+  /** How many wait for their turn and their device, or until their user lets them go on. */
+  get queued(): number {
+    let count = 0;
+    for (const { state } of this.#records.values()) if (state === "queued" || state === "paused") count++;
+    return count;
   }
 
   /** By id or unambiguous prefix, running ones before ended ones. Throws E_NOT_FOUND. */
   find(id: string): TransferRecord {
-    const found = [...this.#records.values()].filter((record) => id !== "" && record.view.id.startsWith(id));
+    const found = [...this.#records.values()].filter((record) => id !== "" && record.id.startsWith(id));
     // Ids are the senders' choice: what runs is meant rather than what has ended.
     const running = found.filter((record) => !record.ended);
     const [first, ...others] = running.length > 0 ? running : found;
@@ -89,12 +108,13 @@ export class Transfers {
   }
 
   #forget(): void {
-    const over = [...this.#records].filter(([, record]) => record.ended);
-    let items = over.reduce((sum, [, record]) => sum + record.items, 0);
-    while (over.length > KEEP_ENDED || (over.length > 1 && items > KEEP_ITEMS)) {
-      const [key, record] = over.shift() ?? [];
-      items -= record?.items ?? 0;
-      this.#records.delete(key ?? "");
+    let items = [...this.#ended.keys()].reduce((sum, record) => sum + record.items, 0);
+    for (const [record, key] of this.#ended) {
+      const { size } = this.#ended;
+      if (size <= KEEP_ENDED && (size === 1 || items <= KEEP_ITEMS)) return;
+      items -= record.items;
+      this.#ended.delete(record);
+      this.#records.delete(key);
     }
   }
 }
@@ -107,7 +127,8 @@ export class TransferRecord {
   readonly #items: TransferView["items"];
   /** How many of them were known from the beginning, each in its place. */
   #listed: number;
-  #rest: Omit<TransferView, "items">;
+  readonly #queued: (() => QueueView) | undefined;
+  #rest: Omit<TransferView, "items" | "queue">;
   /** Made when somebody looks: a transfer of 10,000 items changes 10,000 times. */
   #view: TransferView | undefined;
 
@@ -118,10 +139,11 @@ export class TransferRecord {
     changed: (record: TransferRecord) => void,
   ) {
     this.#clock = clock;
-    const { items, count = items.length, startedAt = clock.now(), ...rest } = start;
+    const { items, count = items.length, startedAt = clock.now(), queued, ...rest } = start;
     this.#started = clock.monotonic() - Math.max(0, clock.now() - startedAt);
     this.#cancel = cancel;
     this.#changed = changed;
+    this.#queued = queued;
     this.#items = items.map(({ name, type }) => ({ name, type, as: null, path: null, root: null }));
     this.#listed = items.length;
     this.#rest = {
@@ -143,7 +165,9 @@ export class TransferRecord {
   }
 
   get view(): TransferView {
-    this.#view ??= { ...this.#rest, items: this.#items.map((item) => ({ ...item })) };
+    // What the queue says of it changes with time, and of ten thousand no copy is kept.
+    if (this.#queued !== undefined) return { ...this.#rest, items: [...this.#items], queue: this.#queued() };
+    this.#view ??= { ...this.#rest, items: [...this.#items], queue: null };
     return this.#view;
   }
 
@@ -151,12 +175,21 @@ export class TransferRecord {
     return this.#items.length;
   }
 
+  get id(): string {
+    return this.#rest.id;
+  }
+
+  get state(): TransferState {
+    return this.#rest.state;
+  }
+
   get ended(): boolean {
     return this.#rest.endedAt !== null;
   }
 
-  get waiting(): boolean {
-    return this.#rest.state === "waiting";
+  /** The receiver has accepted it, and content is on its way. */
+  get isMoving(): boolean {
+    return this.state === "running" || this.state === "finishing";
   }
 
   /** Milliseconds from the start until now. */
@@ -178,6 +211,21 @@ export class TransferRecord {
     this.#set({ state: "waiting", waitingFor: reason === undefined ? null : toView(reason) });
   }
 
+  /** Back in the queue, because of `reason` if there is one. */
+  isQueued(reason: LanxferError | undefined): void {
+    this.#set({ state: "queued", waitingFor: reason === undefined ? null : toView(reason) });
+  }
+
+  /** What is said of its place in the queue is another thing now. */
+  touch(): void {
+    this.#changed(this);
+  }
+
+  /** Our name for the other device is another one now. */
+  peerIs(name: string): void {
+    this.#set({ peer: { ...this.#rest.peer, name } });
+  }
+
   /** What a sender found when it looked through its sources. */
   measured(totals: Pick<TransferStart, "items" | "entries" | "bytes"> & { readonly excluded: number }): void {
     this.#items.splice(
@@ -187,6 +235,11 @@ export class TransferRecord {
     );
     this.#listed = this.#items.length;
     this.#set({ count: this.#listed, entries: totals.entries, bytes: totals.bytes, excluded: totals.excluded });
+  }
+
+  /** A further look at the sources begins. */
+  nothingSkipped(): void {
+    if (this.#rest.skippedCount > 0) this.#set({ skipped: [], skippedCount: 0 });
   }
 
   skipped(path: string, reason: string): void {
@@ -229,7 +282,7 @@ export class TransferRecord {
     this.#set({ state: "failed", moved, error, endedAt: new Date(at).toISOString(), canRetry: true });
   }
 
-  #set(change: Partial<Omit<TransferView, "items">>): void {
+  #set(change: Partial<Omit<TransferView, "items" | "queue">>): void {
     this.#rest = { ...this.#rest, ...change };
     this.#view = undefined;
     this.#changed(this);

@@ -1,10 +1,10 @@
 import { chmod, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { systemClock } from "../../../src/core/clock.ts";
 import { LanxferError, toView } from "../../../src/core/errors.ts";
 import { deviceIdFromHash, transferIdFrom } from "../../../src/core/ids.ts";
-import { type Job, Outbox, parseJob } from "../../../src/daemon/outgoing/outbox.ts";
+import { type Job, parseJob } from "../../../src/daemon/outgoing/job.ts";
+import { Outbox } from "../../../src/daemon/outgoing/outbox.ts";
 import { LogLines } from "../../support/log-lines.ts";
 import { temporaryDirectories, unprivileged } from "../../support/temporary.ts";
 
@@ -26,22 +26,35 @@ function job(n: number, change: Partial<Job> = {}): Job {
     items: [{ name: "report.pdf", type: "file" }],
     entries: 1,
     bytes: 1_000,
+    queue: null,
+    paused: false,
     state: { is: "begun", progressAt: NOW },
     ...change,
   };
 }
 
-const failed = (n: number, at: number): Job =>
-  job(n, { state: { is: "failed", at, moved: 5, error: toView(new LanxferError("E_NO_SPACE", { peer: "alice" })) } });
+const queued = (n: number, change: Partial<Job> = {}): Job =>
+  job(n, {
+    queue: { order: n, ttl: DAY, expiresAt: NOW + DAY, stamp: "0123456789abcdef", copied: null },
+    state: { is: "queued" },
+    ...change,
+  });
 
-async function outbox(home?: string, now = NOW) {
+const failed = (n: number, until: number): Job =>
+  job(n, {
+    state: { is: "failed", at: NOW, until, moved: 5, error: toView(new LanxferError("E_NO_SPACE", { peer: "alice" })) },
+  });
+
+async function outbox(home?: string) {
   const at = home ?? path.join(await directory(), "outbox");
   const log = new LogLines();
-  const box = await Outbox.open(at, { clock: { ...systemClock, now: () => now }, log });
+  const box = new Outbox(at, log);
+  await box.load();
   return { box, at, log };
 }
 
-const ids = (jobs: readonly Job[]) => jobs.map(({ id }) => id);
+const jobsOf = (box: Outbox) => [...box.jobs()].sort((a, b) => a.createdAt - b.createdAt);
+const ids = (box: Outbox) => jobsOf(box).map(({ id }) => id);
 
 describe("a job of the first version", () => {
   it("excludes nothing and has no note", () => {
@@ -51,12 +64,12 @@ describe("a job of the first version", () => {
 });
 
 describe("the outbox", () => {
-  it("holds jobs across runs, oldest first, in files of the user's own", async () => {
+  it("holds jobs across runs, in files of the user's own", async () => {
     const { box, at } = await outbox();
-    for (const one of [job(2), failed(1, NOW), job(3)]) await box.put(one);
+    for (const one of [job(2), failed(1, NOW), queued(3)]) await box.put(one);
     const { box: next, log } = await outbox(at);
-    expect(next.jobs()).toEqual([failed(1, NOW), job(2), job(3)]);
-    expect(next.jobs()).toEqual(box.jobs());
+    expect(jobsOf(next)).toEqual([failed(1, NOW), job(2), queued(3)]);
+    expect(jobsOf(next)).toEqual(jobsOf(box));
     expect(log.lines).toEqual([]);
     expect(await readdir(path.join(at, idOf(2)))).toEqual(["job.json"]);
   });
@@ -64,7 +77,7 @@ describe("the outbox", () => {
   it("holds the last of several states of a job", async () => {
     const { box, at } = await outbox();
     await Promise.all([box.put(job(1)), box.put(failed(1, NOW)), box.put(job(1, { bytes: 7 }))]);
-    expect((await outbox(at)).box.jobs()).toEqual([job(1, { bytes: 7 })]);
+    expect(jobsOf((await outbox(at)).box)).toEqual([job(1, { bytes: 7 })]);
   });
 
   it("brings nothing back that was removed, also when it was just being written", async () => {
@@ -74,23 +87,32 @@ describe("the outbox", () => {
     log.add({ path: ["a"], size: 1, modified: 1, inode: 1 }, 0, new Uint8Array(32));
     await log.close();
     await Promise.all([putting, box.remove(idOf(1))]);
-    expect(box.jobs()).toEqual([]);
+    expect(jobsOf(box)).toEqual([]);
     expect(await readdir(at)).toEqual([]);
-    expect((await outbox(at)).box.jobs()).toEqual([]);
+    expect(jobsOf((await outbox(at)).box)).toEqual([]);
   });
 
-  it("keeps failed jobs for 7 days and the latest hundred of them, and what has begun as long as it takes", async () => {
+  it("keeps failed jobs until their time is over and the latest hundred of them, and others as long as it takes", async () => {
     const { box, at } = await outbox();
-    await box.put(job(500, { state: { is: "begun", progressAt: NOW - 90 * DAY } }));
-    await box.put(failed(501, NOW - 7 * DAY - 1));
-    for (let n = 0; n < 101; n++) await box.put(failed(n, NOW - n));
-    const kept = ids(box.jobs());
-    expect(kept).toHaveLength(101);
-    expect([0, 99, 500].map((n) => kept.includes(idOf(n)))).toEqual([true, true, true]);
-    expect([100, 501].map((n) => kept.includes(idOf(n)))).toEqual([false, false]);
-    const later = await outbox(at, NOW + 7 * DAY - 1);
-    expect(ids(later.box.jobs())).toEqual([idOf(0), idOf(1), idOf(500)]);
-    expect((await readdir(at)).toSorted()).toEqual([idOf(0), idOf(1), idOf(500)].toSorted());
+    for (const one of [job(500), queued(501), failed(502, NOW)]) await box.put(one);
+    for (let n = 0; n < 101; n++) await box.put(failed(n, NOW + 1_000 - n));
+    await box.trim(NOW);
+    expect(ids(box)).toHaveLength(102);
+    expect([0, 99, 500, 501].map((n) => ids(box).includes(idOf(n)))).toEqual([true, true, true, true]);
+    expect([100, 502].map((n) => ids(box).includes(idOf(n)))).toEqual([false, false]);
+    const later = await outbox(at);
+    await later.box.trim(NOW + 999);
+    expect(ids(later.box)).toEqual([idOf(0), idOf(500), idOf(501)]);
+    expect((await readdir(at)).toSorted()).toEqual([idOf(0), idOf(500), idOf(501)].toSorted());
+  });
+
+  it("knows the latest time that it tells of", async () => {
+    const { box } = await outbox();
+    expect(box.latest).toBe(0);
+    await box.put(queued(1, { queue: { order: 1, ttl: 5, expiresAt: 1_005, stamp: "", copied: null } }));
+    expect(box.latest).toBe(1_000);
+    await box.put(job(2, { state: { is: "begun", progressAt: 2_000 } }));
+    expect(box.latest).toBe(2_000);
   });
 
   it.each<[string, (at: string) => Promise<unknown>]>([
@@ -102,7 +124,8 @@ describe("the outbox", () => {
     ["a job of another version", (at) => made(at, JSON.stringify({ ...job(9), v: 2 }))],
     ["the job of another transfer", (at) => made(at, JSON.stringify(job(8)))],
     ["a job with a path that is not whole", (at) => made(at, JSON.stringify(job(9, { paths: ["report.pdf"] })))],
-    ["a job with a state of the future", (at) => made(at, JSON.stringify({ ...job(9), state: { is: "queued" } }))],
+    ["a job with a state of the future", (at) => made(at, JSON.stringify({ ...job(9), state: { is: "sold" } }))],
+    ["a job that is queued by no rules", (at) => made(at, JSON.stringify({ ...job(9), state: { is: "queued" } }))],
     ["a symbolic link", (at) => symlink("/etc", path.join(at, idOf(9)))],
     ["files of others where a job was", (at) => made(at, "mine", "notes.txt")],
   ])("leaves alone what it does not understand: %s", async (_, make) => {
@@ -111,9 +134,13 @@ describe("the outbox", () => {
     await make(at);
     const before = await readdir(at, { recursive: true });
     const { box: next, log } = await outbox(at);
-    expect(ids(next.jobs())).toEqual([idOf(1)]);
+    expect(ids(next)).toEqual([idOf(1)]);
     expect(await readdir(at, { recursive: true })).toEqual(before);
     expect(log.lines.map(({ level }) => level).filter((level) => level === "error")).toEqual([]);
+    expect(next.strangers.count).toBe(1);
+    expect(next.strangers.listed).toEqual([
+      { path: expect.stringContaining(at), text: expect.stringMatching(/^\S.{5,200}$/) },
+    ]);
   });
 
   it("tidies up what a crash left of a job", async () => {
@@ -122,6 +149,8 @@ describe("the outbox", () => {
     await writeFile(path.join(at, idOf(1), "job.json.0123456789abcdef.tmp"), "{");
     await mkdir(path.join(at, idOf(2)));
     await writeFile(path.join(at, idOf(2), "sent.log"), "{}\n");
+    await mkdir(path.join(at, idOf(3), "copy", "0", "folder"), { recursive: true });
+    await writeFile(path.join(at, idOf(3), "copy", "0", "folder", "a.txt"), "hello");
     await outbox(at);
     expect(await readdir(at)).toEqual([idOf(1)]);
     expect(await readdir(path.join(at, idOf(1)))).toEqual(["job.json"]);
@@ -133,9 +162,11 @@ describe("the outbox", () => {
     await writeFile(at, "a file of somebody");
     const { box, log } = await outbox(at);
     await box.put(job(1));
-    expect(ids(box.jobs())).toEqual([idOf(1)]);
+    expect(ids(box)).toEqual([idOf(1)]);
+    await expect(box.commit(queued(2))).rejects.toMatchObject({ code: "E_STATE" });
+    expect(ids(box)).toEqual([idOf(1)]);
     await box.remove(idOf(1));
-    expect(box.jobs()).toEqual([]);
+    expect(jobsOf(box)).toEqual([]);
     expect(log.at("warn").length).toBeGreaterThan(0);
     expect(log.at("error")).toEqual([]);
     expect(await readFile(at, "utf8")).toBe("a file of somebody");
@@ -148,7 +179,7 @@ describe("the outbox", () => {
     const { box: next, log } = await unprivileged(path.dirname(at), async () => {
       return outbox(at);
     });
-    expect(next.jobs()).toEqual([]);
+    expect(jobsOf(next)).toEqual([]);
     expect(log.at("warn").length).toBeGreaterThan(0);
     await chmod(path.join(at, idOf(1)), 0o700);
   });

@@ -1,16 +1,31 @@
 import { describe, expect, it } from "vitest";
 import { ERRORS, type ErrorCode } from "../../../src/core/errors.ts";
-import { failedAgain, patience, startTrail, type Trail } from "../../../src/daemon/outgoing/retry.ts";
+import {
+  type Circumstances,
+  failedAgain,
+  patience as patienceOf,
+  startTrail,
+  type Trail,
+} from "../../../src/daemon/outgoing/retry.ts";
 
 const START = Date.UTC(2026, 0, 1);
 const DAY = 24 * 60 * 60 * 1_000;
 
+const AT_ONCE: Circumstances = { queued: false, present: true };
+const patience = (trail: Trail, code: ErrorCode, now: number, chance: number, circumstances = AT_ONCE) =>
+  patienceOf(trail, code, now, chance, circumstances);
+
 /** What is waited after each failure in turn; `moved` says how far each attempt got. */
-function waits(codes: readonly ErrorCode[], moved: readonly number[] = [], chance = 0.5): (number | undefined)[] {
+function waits(
+  codes: readonly ErrorCode[],
+  moved: readonly number[] = [],
+  chance = 0.5,
+  circumstances = AT_ONCE,
+): (number | undefined)[] {
   let trail: Trail = startTrail(START);
   return codes.map((code, i) => {
     trail = failedAgain(trail, code, moved[i] ?? 0, START);
-    return patience(trail, code, START, chance);
+    return patience(trail, code, START, chance, circumstances);
   });
 }
 
@@ -68,5 +83,35 @@ describe("the wait before the next attempt", () => {
   it("never grows beyond bounds", () => {
     const trail = { ...startTrail(START), failures: 100_000 };
     expect(patience(trail, "E_LOST", START, 0.5)).toBe(30_000);
+  });
+});
+
+describe("the wait of a queued transfer", () => {
+  const away: Circumstances = { queued: true, present: false };
+  const there: Circumstances = { queued: true, present: true };
+
+  it("grows to five minutes while its device is away, and to half a minute while it is there", () => {
+    expect(waits(lost(12), [], 0.5, away).at(-1)).toBe(300_000);
+    expect(waits(lost(12), [], 0.5, there).at(-1)).toBe(30_000);
+  });
+
+  it.each(["E_NO_SPACE", "E_INBOX"] as const)("is there after %s, as long as it may be", (code) => {
+    const codes = Array.from({ length: 12 }, () => code);
+    expect(waits(codes, [], 0.5, there)).toEqual([
+      ...[500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000],
+      ...[300_000, 300_000],
+    ]);
+  });
+
+  it("is there when the source changes while it is sent, but not a third time in a row", () => {
+    const changed = (times: number) => Array.from({ length: times }, () => "E_SOURCE_CHANGED" as const);
+    expect(waits(changed(3), [], 0.5, there)).toEqual([500, 1_000, undefined]);
+    expect(waits(["E_SOURCE_CHANGED", "E_INTEGRITY", "E_SOURCE_CHANGED"], [], 0.5, there).at(-1)).toBeUndefined();
+    expect(waits(changed(1))).toEqual([undefined]);
+  });
+
+  it("has no other end than its user's as long as it has not begun", () => {
+    const trail = failedAgain(startTrail(Number.POSITIVE_INFINITY), "E_UNREACHABLE", 0, START + 90 * DAY);
+    expect(patience(trail, "E_UNREACHABLE", START + 90 * DAY, 0.5, away)).toBe(500);
   });
 });

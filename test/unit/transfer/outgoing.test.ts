@@ -25,6 +25,7 @@ function offered() {
     bytes: 10,
     skipped: 0,
     excluded: 0,
+    stamp: "",
   } as const;
   const outgoing = new Outgoing({
     id: transferIdFrom(new Uint8Array(10)),

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmod, mkdir, symlink, utimes, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
@@ -34,6 +34,14 @@ async function failure(work: Promise<unknown>): Promise<LanxferError> {
   );
   if (error instanceof LanxferError) return error;
   throw error;
+}
+
+/** Another file in its place, with its size and times. */
+async function replaced(file: string): Promise<void> {
+  const { mtime } = await stat(file);
+  await writeFile(`${file}~`, "7654");
+  await utimes(`${file}~`, mtime, mtime);
+  await rename(`${file}~`, file);
 }
 
 const nameOf = (each: Walked) => (each.kind === "entry" ? (each.entry.path.at(-1) ?? "") : path.basename(each.path));
@@ -108,6 +116,7 @@ describe("what is to be sent", () => {
       bytes: 0,
       skipped: 0,
       excluded: 0,
+      stamp: expect.any(String),
     });
   });
 
@@ -122,8 +131,27 @@ describe("what is to be sent", () => {
     const totals = await measure({ paths: [top], exclude: [] }, files, never, (name, reason) =>
       skipped.push([name, reason]),
     );
-    expect(totals).toEqual({ items: [{ name: "top", type: "folder" }], entries: 4, bytes: 7, skipped: 1, excluded: 0 });
+    const counts = { entries: 4, bytes: 7, skipped: 1, excluded: 0, stamp: expect.any(String) };
+    expect(totals).toEqual({ items: [{ name: "top", type: "folder" }], ...counts });
     expect(skipped).toEqual([[path.join(top, "link"), "symbolic link"]]);
+  });
+
+  it.each<[string, (top: string) => Promise<unknown>]>([
+    ["a file was written to", (top) => writeFile(path.join(top, "in", "b"), "7654")],
+    ["a file came", (top) => writeFile(path.join(top, "in", "c"), "")],
+    ["a file went", (top) => rm(path.join(top, "a"))],
+    ["a file is called otherwise", (top) => rename(path.join(top, "a"), path.join(top, "z"))],
+    ["a file was replaced by one that looks the same", (top) => replaced(path.join(top, "in", "b"))],
+  ])("has another stamp when %s, and else the same", async (_, change) => {
+    const top = path.join(await directory(), "top");
+    await mkdir(path.join(top, "in"), { recursive: true });
+    await writeFile(path.join(top, "a"), "123");
+    await writeFile(path.join(top, "in", "b"), "4567");
+    const stamp = async () => (await measure({ paths: [top], exclude: [] }, files, never, () => {})).stamp;
+    const before = await stamp();
+    expect(await stamp()).toBe(before);
+    await change(top);
+    expect(await stamp()).not.toBe(before);
   });
 
   it("ends when it is cancelled", async () => {

@@ -15,6 +15,7 @@ export function transfer(change: Partial<TransferView> = {}): TransferView {
     moved: 0,
     resumed: 0,
     waitingFor: null,
+    queue: null,
     renamed: [],
     skipped: [],
     skippedCount: 0,

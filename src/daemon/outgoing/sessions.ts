@@ -1,0 +1,72 @@
+/**
+ * Connections for sending. One that has delivered may carry the next transfer to
+ * the same device (PROTOCOL 4): five hundred queued ones need one handshake.
+ */
+
+import type { DeviceId } from "../../core/ids.ts";
+import type { RateLimit } from "../../core/rate-limit.ts";
+import type { Link } from "../../transfer/link.ts";
+import { SenderSession } from "../../transfer/sender.ts";
+import type { MessageOf } from "../../transfer/wire.ts";
+import type { Recipient } from "./attempt.ts";
+
+export interface SessionsDeps {
+  /** Resolves to a link to this very device, or rejects with why there is none. */
+  readonly reach: (recipient: Recipient, signal: AbortSignal) => Promise<Link>;
+  readonly hello: () => MessageOf<"hello">;
+  /** Told where a peer said it listens. */
+  readonly met: (link: Link, hello: MessageOf<"hello">) => void;
+}
+
+export interface Session {
+  readonly link: Link;
+  readonly sender: SenderSession;
+}
+
+export class Sessions {
+  readonly #deps: SessionsDeps;
+  /** Kept for the next transfer: for moments only, as nobody reads what comes in on them. */
+  readonly #kept = new Map<DeviceId, Session>();
+
+  constructor(deps: SessionsDeps) {
+    this.#deps = deps;
+  }
+
+  /** A session with that device on which nothing is going on, no faster than `limits`. Rejects with why there is none. */
+  async open(recipient: Recipient, limits: readonly RateLimit[], signal: AbortSignal): Promise<Session> {
+    const session = this.#take(recipient.id) ?? (await this.#dial(recipient, signal));
+    session.link.slowTo({ sending: limits });
+    return session;
+  }
+
+  /** Rejects like `open` when that device does not answer now. */
+  async probe(recipient: Recipient, signal: AbortSignal): Promise<void> {
+    const link = await this.#deps.reach(recipient, signal);
+    link.destroy();
+  }
+
+  /** Ends the use of a session; with `keep` it waits for the next one, until `drop`. Never rejects. */
+  async close(device: DeviceId, session: Session, keep: boolean): Promise<void> {
+    if (!keep || this.#kept.has(device)) await session.sender.close();
+    else this.#kept.set(device, session);
+  }
+
+  /** Nothing more is to go to that device for now. Never rejects. */
+  async drop(device: DeviceId): Promise<void> {
+    await this.#take(device)?.sender.close();
+  }
+
+  #take(device: DeviceId): Session | undefined {
+    const kept = this.#kept.get(device);
+    this.#kept.delete(device);
+    return kept;
+  }
+
+  async #dial(recipient: Recipient, signal: AbortSignal): Promise<Session> {
+    const { reach, hello, met } = this.#deps;
+    const link = await reach(recipient, signal);
+    const { session: sender, peer } = await SenderSession.open(link, hello(), signal);
+    met(link, peer);
+    return { link, sender };
+  }
+}

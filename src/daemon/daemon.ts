@@ -139,7 +139,9 @@ function route(parts: Parts, link: Link, keep: () => void): boolean {
   if (link.alpn === ALPN_PAIR) parts.pairing.serve(link, keep);
   else parts.incoming.serve(link);
   const device = parts.trust.get(link.peer);
-  return device !== undefined && device.policy !== "block";
+  if (device === undefined || device.policy === "block") return false;
+  parts.reach.visited(link);
+  return true;
 }
 
 /** Passes on what discovery and trust have to tell. Returns how to stop that. */

@@ -5,6 +5,7 @@ import type { Clock } from "../core/clock.ts";
 import { type LanxferError, toLanxferError } from "../core/errors.ts";
 import type { DeviceId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
+import { DEFAULT_PORT } from "../core/places.ts";
 import type { Discovery, Endpoint, Peer, Probe } from "../discovery/types.ts";
 import type { Device } from "../identity/trust-file.ts";
 import { type DialContext, dial } from "../transfer/dial.ts";
@@ -57,10 +58,23 @@ export class Reach {
   remind(): void {
     const { contacts, discovery, welcome } = this.#deps;
     for (const [name, place] of contacts.added()) discovery.hint(name, endpointOf(place, "static"));
-    for (const [id, place] of contacts.known()) {
-      discovery.hint(id, endpointOf(place, "known"), id);
-      welcome(place.host);
+    for (const [id, places] of contacts.known()) {
+      for (const place of places.toReversed()) {
+        discovery.hint(id, endpointOf(place, "known"), id);
+        welcome(place.host);
+      }
     }
+  }
+
+  /**
+   * A paired device has connected, perhaps only to see whether we are here. One
+   * that we do not see ourselves may be back, where no multicast tells.
+   */
+  visited({ peer: id, remoteAddress: host }: Link): void {
+    const { contacts, discovery } = this.#deps;
+    if (isIP(host) === 0 || discovery.peers().some((peer) => peer.id === id && peer.state === "present")) return;
+    const port = contacts.last(id)?.port ?? DEFAULT_PORT;
+    discovery.hint(id, endpointOf({ host, port }, "known"), id);
   }
 
   /**
@@ -101,8 +115,18 @@ export class Reach {
           if (peer.id === to.id) placesOf(peer).forEach(found);
         }),
     };
-    const attempt = ({ host, port }: Place, stop: AbortSignal) =>
-      insist(() => dial({ host, port, alpn, expect: to.id, peer: to.name }, context, stop), clock, stop);
+    const attempt = async ({ host, port }: Place, stop: AbortSignal) => {
+      const tried = (answer: DeviceId | undefined) => discovery.tried(to.id, { address: host, port }, answer);
+      try {
+        const options = { host, port, alpn, expect: to.id, peer: to.name };
+        const link = await insist(() => dial(options, context, stop), clock, stop);
+        tried(link.peer);
+        return link;
+      } catch (error) {
+        if (!stop.aborted) tried(undefined);
+        throw error;
+      }
+    };
     return firstToAnswer(targets, attempt, clock, signal);
   }
 
@@ -126,8 +150,8 @@ export class Reach {
     welcome(link.remoteAddress);
     const place = { host: link.remoteAddress, port: hello.port };
     if (isIP(place.host) === 0) return;
-    if (contacts.isKnown(link.peer, place)) return;
-    discovery.unhint(link.peer);
+    const last = contacts.last(link.peer);
+    if (last?.host === place.host && last.port === place.port) return;
     discovery.hint(link.peer, endpointOf(place, "known"), link.peer);
     contacts.met(link.peer, place).catch((error) => log.warn({ err: error }, "address not remembered"));
   }

@@ -139,6 +139,7 @@ export class Links implements Medium {
     };
     this.#slots.add(slot);
     this.#open(slot);
+    this.#listener?.joined();
   }
 
   #keep(slot: Slot, address: LinkAddress, now: number): void {

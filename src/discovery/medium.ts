@@ -13,6 +13,8 @@ export interface MediumListener {
   heard(heard: Heard, from: Source): void;
   /** What was heard over this interface of ours may be out of reach now. */
   lost(name: string): void;
+  /** There is a link that was not there before. */
+  joined(): void;
 }
 
 export interface Medium {

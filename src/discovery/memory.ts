@@ -155,6 +155,7 @@ class MemoryMedium implements Medium {
     this.#lan.attach(this, this.#own.port);
     this.#announce();
     this.query();
+    this.#listener?.joined();
   }
 
   #asked(): void {

@@ -10,16 +10,14 @@
 
 import { assertNever } from "../core/assert.ts";
 import type { DeviceId } from "../core/ids.ts";
-import { addHint, askHints, type Hints, judgeHint, removeHints } from "./hints.ts";
+import { addHint, askHints, freshenHints, type Hints, judgeHint, removeHints } from "./hints.ts";
 import type { Source } from "./medium.ts";
 import { type Entry, eventBetween, type PeerTable } from "./peer-view.ts";
 import { areContested, askPlaces, hearPlaces, isKnownSource, judgePlace, stirPlaces } from "./places.ts";
 import type { Heard, Sighting } from "./record.ts";
+import { roomFor } from "./room.ts";
 import type { Endpoint, PeerEvent } from "./types.ts";
 
-export const MAX_PEERS = 256;
-/** Unpaired peers that one source address may bring in. */
-export const MAX_PER_SOURCE = 8;
 const SILENT_AFTER = 5700; // ms: one round of questions (link.ts) and the answers to it, with some to spare
 const INSIST_AFTER = 250; // ms that the best place has to answer before the others are asked (RFC 8305 5)
 const ANSWER_PAUSE = 1000; // ms for which an honest device does not repeat an answer (RFC 6762 6)
@@ -39,6 +37,8 @@ export type ProbeRequest =
 export type Input =
   | { readonly kind: "heard"; readonly heard: Heard; readonly from: Source }
   | { readonly kind: "lost"; readonly interface: string }
+  /** We are on a link that we were not on before. */
+  | { readonly kind: "joined" }
   | { readonly kind: "hint"; readonly name: string; readonly endpoint: Endpoint; readonly id: DeviceId | undefined }
   | { readonly kind: "unhint"; readonly name: string }
   | { readonly kind: "probed"; readonly probe: ProbeRequest; readonly answer: DeviceId | undefined }
@@ -99,6 +99,10 @@ class Draft {
         return;
       case "lost":
         this.#doubtAll((entry) => entry.places.some((place) => place.endpoint.interface === input.interface));
+        return;
+      case "joined":
+        this.#setHints(freshenHints(this.#hints));
+        this.#askHints(false);
         return;
       case "hint":
         this.#setHints(addHint(this.#hints, input.name, input.endpoint, input.id));
@@ -179,18 +183,10 @@ class Draft {
     return { heardAt: steady, sureAt: steady, unheard: 0, doubt: "none", seenAt: wall } as const;
   }
 
-  /** Room for a peer that was not here: what a stranger says never costs a paired one its place. */
   #admit({ id, name, boot, instance }: Sighting, from: Source): Entry | undefined {
-    const paired = this.#rules.isPaired(id);
-    const strangers = [...this.#entries.values()].filter((entry) => !this.#rules.isPaired(entry.id));
-    const brought = strangers.filter((entry) => entry.voice.address === from.address);
-    if (!paired && brought.length >= MAX_PER_SOURCE) return undefined;
-    if (this.#entries.size >= MAX_PEERS) {
-      const candidates = strangers.length > 0 || !paired ? strangers : [...this.#entries.values()];
-      const victim = leastKnown(candidates);
-      if (victim === undefined) return undefined;
-      this.#remove(victim.id);
-    }
+    const room = roomFor(id, from.address, this.#entries, this.#rules.isPaired);
+    if (room === "none") return undefined;
+    if (room !== "enough") this.#remove(room.insteadOf);
     const never = Number.NEGATIVE_INFINITY;
     const voice = { address: from.address, heardAt: never };
     const times = { heardAt: never, sureAt: never, askedAt: never, seenAt: 0, unheard: 0 };
@@ -230,7 +226,8 @@ class Draft {
     const places = judgePlace(entry.places, endpoint, answer === id, this.#at.steady);
     if (answer === id) {
       const sure = { doubt: "none", sureAt: this.#at.steady, seenAt: this.#at.wall } as const;
-      this.#set({ ...entry, ...sure, places, unheard: entry.unheard + 1 });
+      const unheard = entry.doubt === "none" ? entry.unheard : entry.unheard + 1;
+      this.#set({ ...entry, ...sure, places, unheard });
       return;
     }
     this.#set({ ...entry, places });
@@ -267,11 +264,4 @@ class Draft {
 /** How long a peer may be silent: longer each time that it was there all the same (no multicast reaches us, say). */
 function patienceWith(entry: Entry): number {
   return Math.min(SILENT_AFTER * 2 ** entry.unheard, MAX_SILENCE);
-}
-
-/** A suspect before one that is heard, and the one that was heard last the longest ago. */
-function leastKnown([first, ...others]: readonly Entry[]): Entry | undefined {
-  const isLess = (a: Entry, b: Entry) =>
-    (a.doubt === "none") === (b.doubt === "none") ? a.heardAt < b.heardAt : b.doubt === "none";
-  return others.reduce((least, entry) => (least && isLess(entry, least) ? entry : least), first);
 }

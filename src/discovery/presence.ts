@@ -59,6 +59,7 @@ export class Presence implements Discovery {
     this.#medium.open(ownRecord(announcement, boot), {
       heard: (heard, from) => this.#apply({ kind: "heard", heard, from }),
       lost: (name) => this.#apply({ kind: "lost", interface: name }),
+      joined: () => this.#apply({ kind: "joined" }),
     });
     this.#stopTicking = this.#deps.clock.every(TICK, () => this.#apply({ kind: "tick" }));
   }
@@ -85,6 +86,11 @@ export class Presence implements Discovery {
 
   unhint(name: string): void {
     this.#apply({ kind: "unhint", name });
+  }
+
+  tried(id: DeviceId, { address, port }: Pick<Endpoint, "address" | "port">, answer: DeviceId | undefined): void {
+    const endpoint = { address, port, interface: null, source: "mdns" } as const;
+    this.#apply({ kind: "probed", probe: { kind: "peer", id, endpoint }, answer });
   }
 
   interfaces(): readonly InterfaceView[] {

@@ -68,14 +68,20 @@ export interface Discovery {
   /** A user asks: query again and probe what is suspect. Resolves when done, at the latest after about 1 s. */
   refresh(): Promise<void>;
   /**
-   * Adds what was learned elsewhere: a static peer, or the last known address
-   * of a paired device. It is probed at once, then every 10 s, and shown only
-   * while it answers with `id` (with any id, when `id` is undefined). A name may
-   * have several endpoints.
+   * Adds what was learned elsewhere: a static peer, or a known address of a
+   * paired device. It is probed at once and on every new network, a static one
+   * then every 10 s, a known one ever more rarely while nobody is there. It is
+   * shown only while it answers with `id` (with any id, when `id` is undefined).
+   * A name may have several endpoints; of known ones the newest 4 are kept.
    */
   hint(name: string, endpoint: Endpoint, id?: DeviceId): void;
   /** Takes back all hints of that name. */
   unhint(name: string): void;
+  /**
+   * Somebody has dialled a peer for reasons of his own: who answered there, or
+   * undefined for nobody. What worked is tried first the next time.
+   */
+  tried(id: DeviceId, at: Pick<Endpoint, "address" | "port">, answer: DeviceId | undefined): void;
   interfaces(): readonly InterfaceView[];
   /** Says goodbye and closes, within about 500 ms. Idempotent. */
   close(): Promise<void>;

@@ -1,6 +1,6 @@
 /**
  * Where devices can be found when multicast does not tell: addresses that the
- * user gave (`peers add`) and the last address of each paired device. Hints like
+ * user gave (`peers add`) and the last addresses of each paired device. Hints like
  * any other: the key that answers decides.
  */
 
@@ -14,14 +14,17 @@ import { replaceStateFile } from "../../identity/state-file.ts";
 const place = z.object({ host: z.string().min(1).max(253), port: z.number().int().min(1).max(65_535) });
 export type Place = z.infer<typeof place>;
 
+/** A device that moves between networks has one on each of them. */
+const MAX_KNOWN = 4;
+const MAX_ADDED = 256;
+
 const fileSchema = z.object({
   v: z.literal(1),
   added: z.record(z.string().min(1).max(255), place),
-  known: z.record(z.custom<DeviceId>(isDeviceId), place),
+  /** The newest first. The first versions kept one. */
+  known: z.record(z.custom<DeviceId>(isDeviceId), z.union([place.transform((one) => [one]), z.array(place)])),
 });
 type File = z.infer<typeof fileSchema>;
-
-const MAX_ADDED = 256;
 
 export class Contacts {
   readonly #path: string;
@@ -49,8 +52,14 @@ export class Contacts {
     return Object.entries(this.#file.added);
   }
 
-  known(): [id: DeviceId, place: Place][] {
-    return Object.entries(this.#file.known) as [DeviceId, Place][]; // keys were checked by the schema
+  /** The newest first. */
+  known(): [id: DeviceId, places: Place[]][] {
+    return Object.entries(this.#file.known) as [DeviceId, Place[]][]; // keys were checked by the schema
+  }
+
+  /** Where a paired device was last; undefined when it was never met. */
+  last(id: DeviceId): Place | undefined {
+    return this.#file.known[id]?.[0];
   }
 
   /** Resolves when it is on the disk. Throws E_USAGE when there are too many. */
@@ -71,17 +80,14 @@ export class Contacts {
   /** The device that was last met where the user said that `name` is. */
   deviceAt(name: string): DeviceId | undefined {
     const at = Object.hasOwn(this.#file.added, name) ? this.#file.added[name] : undefined;
-    return at && this.known().find(([id]) => this.isKnown(id, at))?.[0];
-  }
-
-  isKnown(id: DeviceId, at: Place): boolean {
-    const known = this.#file.known[id];
-    return known?.host === at.host && known.port === at.port;
+    return at && this.known().find(([, [last]]) => last !== undefined && isSame(last, at))?.[0];
   }
 
   /** Remembers where a paired device was met. */
   async met(id: DeviceId, at: Place): Promise<void> {
-    await this.#write({ ...this.#file, known: { ...this.#file.known, [id]: at } });
+    const others = (this.#file.known[id] ?? []).filter((other) => !isSame(other, at));
+    const places = [at, ...others].slice(0, MAX_KNOWN);
+    await this.#write({ ...this.#file, known: { ...this.#file.known, [id]: places } });
   }
 
   async forget(id: DeviceId): Promise<void> {
@@ -95,4 +101,8 @@ export class Contacts {
     this.#writing = write.catch(() => {});
     return write;
   }
+}
+
+function isSame(a: Place, b: Place): boolean {
+  return a.host === b.host && a.port === b.port;
 }

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { DeviceId } from "../../../src/core/ids.ts";
-import { type Input, MAX_PEERS } from "../../../src/discovery/peer-table.ts";
+import type { Input } from "../../../src/discovery/peer-table.ts";
+import { MAX_PEERS } from "../../../src/discovery/room.ts";
 import type { Peer } from "../../../src/discovery/types.ts";
 import { idOf } from "../../unit/discovery/support/packets.ts";
 import { endpoint, OWN, sighting, TableBench } from "../../unit/discovery/support/table.ts";
@@ -38,6 +39,12 @@ const input: fc.Arbitrary<Input> = fc.oneof(
     }),
   seed.map((hint): Input => ({ kind: "unhint", name: hint })),
   fc.constant<Input>({ kind: "asked" }),
+  fc.constant<Input>({ kind: "joined" }),
+  fc.constant<Input>({ kind: "answered", since: 5_000 }),
+  fc.tuple(seed, address, name).map(([who, from, on]): Input => {
+    const said = { kind: "question", instance: sighting(who).instance } as const;
+    return { kind: "heard", heard: said, from: { address: from, interface: on } };
+  }),
 );
 
 type Move = { readonly input: Input } | { readonly pass: number } | { readonly answer: readonly (string | null)[] };

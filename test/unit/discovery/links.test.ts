@@ -33,6 +33,7 @@ let companies: Map<string, Company>;
 let refuse: Error | null;
 let links: Links;
 let heard: Heard[];
+let joined: number;
 
 const openLink: OpenLink = ({ interface: name, address }: LinkAddress, _own, listener, { isNeeded }) => {
   if (refuse) throw refuse;
@@ -60,6 +61,7 @@ beforeEach(() => {
   companies = new Map();
   refuse = null;
   heard = [];
+  joined = 0;
   links = new Links({
     clock,
     log: { ...silentLog, warn: (_, message) => warned.push(message) },
@@ -72,7 +74,11 @@ beforeEach(() => {
 });
 
 const start = () =>
-  links.open(own, { heard: (what) => heard.push(what), lost: (name) => happened.push(`lost ${name}`) });
+  links.open(own, {
+    heard: (what) => heard.push(what),
+    lost: (name) => happened.push(`lost ${name}`),
+    joined: () => joined++,
+  });
 const system = (code: string) => Object.assign(new Error(code), { code });
 
 describe("the links", () => {
@@ -112,6 +118,7 @@ describe("the links", () => {
     interfaces = { eth0: card("192.0.2.3") };
     await clock.pass(1000);
     expect(happened.slice(1)).toEqual(["close eth0 192.0.2.2 silent", "lost eth0", "open eth0 192.0.2.3"]);
+    expect(joined).toBe(2);
   });
 
   it("follow a card that is taken out and put back in, also between two scans when it is another one", async () => {

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { isWanted, MAX_PEERS, MAX_PER_SOURCE } from "../../../src/discovery/peer-table.ts";
+import { isWanted } from "../../../src/discovery/peer-table.ts";
+import { MAX_PEERS, MAX_PER_SOURCE } from "../../../src/discovery/room.ts";
 import { idOf } from "./support/packets.ts";
 import { endpoint, OWN, TableBench } from "./support/table.ts";
 
@@ -194,6 +195,28 @@ describe("a question", () => {
   it("of somebody unknown is nothing", () => {
     bench.question("zoe", "192.0.2.7");
     expect(bench.told).toEqual([]);
+  });
+});
+
+describe("somebody who dials a peer for reasons of his own", () => {
+  const tried = (address: string, answer: typeof anna | undefined) => {
+    const probe = { kind: "peer", id: anna, endpoint: endpoint(address, "mdns") } as const;
+    bench.apply({ kind: "probed", probe, answer });
+  };
+
+  it("has what worked tried first the next time, and what failed last", () => {
+    bench.hear("anna", "192.0.2.7", { addresses: ["192.0.2.8", "fe80::7%eth0"] });
+    tried("192.0.2.7", undefined);
+    tried("fe80::7%eth0", anna);
+    expect(bench.addresses("anna")).toEqual(["fe80::7%eth0", "192.0.2.8", "192.0.2.7"]);
+    expect(bench.peer("anna")?.state).toBe("present");
+  });
+
+  it("does not make us more patient with a silence that follows", () => {
+    bench.hear("anna", "192.0.2.7");
+    for (let n = 0; n < 10; n++) tried("192.0.2.7", anna);
+    bench.pass(6000);
+    expect(bench.asked).toEqual(["192.0.2.7"]);
   });
 });
 
@@ -422,6 +445,34 @@ describe("a hint", () => {
     expect(bench.open).toEqual([]);
     bench.pass(7000);
     expect(bench.asked.sort()).toEqual(["192.0.2.9", "203.0.113.9"]);
+  });
+
+  it("of an earlier contact is asked ever more rarely while nobody is there, and again on another network", () => {
+    hint("known", nas);
+    let probes = 0;
+    for (let second = 0; second < 3600; second++) {
+      probes += bench.open.length;
+      bench.answer({}).pass(1000);
+    }
+    expect(probes).toBeGreaterThan(10);
+    expect(probes).toBeLessThan(20);
+    bench.answer({}).pass(1000);
+    expect(bench.asked).toEqual([]);
+    bench.apply({ kind: "joined" });
+    expect(bench.asked).toEqual(["203.0.113.9"]);
+    bench.answer(there);
+    expect(bench.told.at(-1)).toBe("up nas present");
+    bench.pass(10_000);
+    expect(bench.asked).toEqual(["203.0.113.9"]);
+  });
+
+  it("of an earlier contact is one of four, and the newest stay", () => {
+    for (const last of [1, 2, 3, 1, 4, 5]) {
+      const where = endpoint(`203.0.113.${last}`, "known");
+      bench.apply({ kind: "hint", name: nas, endpoint: where, id: nas });
+    }
+    const addresses = [...bench.table.hints.values()].map((one) => one.endpoint.address);
+    expect(addresses).toEqual(["203.0.113.3", "203.0.113.1", "203.0.113.4", "203.0.113.5"]);
   });
 
   it("is forgotten with its peer when it is taken back, also while it is being asked", () => {

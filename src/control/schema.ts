@@ -447,6 +447,14 @@ export const event = z.discriminatedUnion("type", [
   /** Progress and state of a transfer; coalesced, the last state is always told. */
   z.object({ type: z.literal("transfer"), seq: z.number().int(), transfer: transferView }),
   z.object({ type: z.literal("offer"), seq: z.number().int(), change: z.enum(["new", "gone"]), offer: offerView }),
+  /** What has become of the hook of a transfer that was received. */
+  z.object({
+    type: z.literal("hook"),
+    seq: z.number().int(),
+    transfer: z.string(),
+    peer: z.object({ id: z.string(), name: z.string() }),
+    hook: hookView,
+  }),
   z.object({ type: z.literal("overrun"), seq: z.number().int() }),
 ]);
 export type ControlEvent = z.infer<typeof event>;

@@ -286,7 +286,12 @@ export const COMMANDS: readonly Command[] = [
       summary: "change a setting",
       positionals: [
         SETTING,
-        { name: "value", summary: "the value; of a list, the parts with commas between", arity: "one", kind: "text" },
+        {
+          name: "value",
+          summary: "the value; of a list, the parts with commas between, or a JSON array",
+          arity: "one",
+          kind: "text",
+        },
       ],
       options: { json: JSON_OUTPUT },
     },

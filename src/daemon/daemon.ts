@@ -5,6 +5,7 @@
 
 import { dirname } from "node:path";
 import { createControlApi } from "../control/api.ts";
+import type { HistoryView } from "../control/schema.ts";
 import { LanxferError, toLanxferError } from "../core/errors.ts";
 import { shortId } from "../core/ids.ts";
 import { VERSION } from "../core/version.ts";
@@ -22,10 +23,14 @@ import { isMountPoint, prepareInbox } from "./host/inbox.ts";
 import { probeSandbox, type Sandbox } from "./host/sandbox.ts";
 import { namesakeOf } from "./namesakes.ts";
 import { assemble, loadState, type Parts } from "./parts.ts";
+import type { History } from "./record/history.ts";
+import { hasArrived } from "./record/history-lines.ts";
 import { peerView } from "./views.ts";
 
 /** How long running transfers may go on after a stop was asked for (milliseconds). */
 const DRAIN_MS = 5_000;
+/** Lines of the history that are read at the start: about 200 ms of work. */
+const LOOKBACK = 10_000;
 
 export interface Daemon {
   readonly port: number;
@@ -82,7 +87,8 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
   await state.outbox.load();
   await state.queueClock.load(state.outbox.latest);
   down.push(state.queueClock.keep());
-  await parts.landed.load(state.history);
+  const arrived = await recall(state.history);
+  parts.landed.load(arrived);
   await parts.incoming.restore(await findKept(parts.listening.inbox, state.key.id));
   down.push(parts.interrupted.watch());
 
@@ -115,6 +121,7 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
   parts.reach.remind();
   await parts.outgoing.restore();
   open();
+  parts.hooks.restore(arrived);
   down.push(() => listener.stop());
 
   const { id } = state.key;
@@ -123,6 +130,11 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
     "ready",
   );
   return listener.port;
+}
+
+/** What arrived in earlier runs, as far as it matters to this one, the newest first. */
+async function recall(history: History): Promise<readonly HistoryView[]> {
+  return (await history.read({ limit: LOOKBACK, lookback: LOOKBACK, filter: hasArrived })).history;
 }
 
 /** What confines this process; as a service it is expected to be confined. */
@@ -176,7 +188,9 @@ function watch({ log }: DaemonDeps, parts: Parts): Step {
 }
 
 /** Lets running transfers finish for a while, then ends them with a reason for the other side. */
-async function drain({ clock, log }: DaemonDeps, { incoming, outgoing, pairing, transfers }: Parts): Promise<void> {
+async function drain({ clock, log }: DaemonDeps, parts: Parts): Promise<void> {
+  const { incoming, outgoing, pairing, transfers, hooks } = parts;
+  const hooksEnd = hooks.close();
   const reason = new LanxferError("E_STOPPING", { peer: "this device" });
   const idle = Promise.all([incoming.idle(), outgoing.finish(reason)]);
   const running = transfers.running().length;
@@ -186,7 +200,7 @@ async function drain({ clock, log }: DaemonDeps, { incoming, outgoing, pairing, 
     const over = idle.finally(() => waited.abort());
     await Promise.race([over, clock.sleep(DRAIN_MS, waited.signal).catch(() => {})]);
   }
-  await Promise.all([incoming.cancelAll(reason), outgoing.cancelAll(reason), pairing.close()]);
+  await Promise.all([incoming.cancelAll(reason), outgoing.cancelAll(reason), pairing.close(), hooksEnd]);
 }
 
 /** Runs every step, also after one has failed; then throws the first failure. */

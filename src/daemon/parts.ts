@@ -14,10 +14,13 @@ import type { Link } from "../transfer/link.ts";
 import { SmallFiles } from "../transfer/small-files.ts";
 import { ALPN_TRANSFER, type MessageOf, RESUME } from "../transfer/wire.ts";
 import type { DaemonDeps } from "./deps.ts";
+import { runHook } from "./host/hook-process.ts";
 import { inboxSpace } from "./host/inbox.ts";
 import { showNotice } from "./host/notify.ts";
 import type { Sandbox } from "./host/sandbox.ts";
 import { Admission } from "./incoming/admission.ts";
+import { inherited } from "./incoming/hook-environment.ts";
+import { Hooks } from "./incoming/hooks.ts";
 import { Incoming } from "./incoming/incoming.ts";
 import { Interrupted } from "./incoming/interrupted.ts";
 import { LandedTransfers } from "./incoming/landed.ts";
@@ -78,6 +81,7 @@ export interface Parts extends State {
   readonly refusals: Refusals;
   readonly suspicions: Suspicions;
   readonly notices: Notices;
+  readonly hooks: Hooks;
 }
 
 /** Throws E_STATE when something that is there cannot be relied on. */
@@ -131,6 +135,23 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
   }));
 
   const inbox = () => listening.inbox;
+  const hooks = new Hooks({
+    log,
+    command: () => config.get("hooks.received"),
+    timeoutMs: () => config.get("hooks.timeout"),
+    inbox,
+    environment: inherited(host.env, host.home, host.places.socket),
+    run: (run, stop) => runHook(run, clock, stop),
+    sleep: (ms, signal) => clock.sleep(ms, signal),
+    async changed(transfer, hook) {
+      try {
+        await history.hookChanged(transfer, hook);
+      } catch (error) {
+        log.error({ err: error, transfer: transfer.id }, "what became of a hook was not written");
+      }
+      events.publish({ type: "hook", transfer: transfer.id, peer: transfer.peer, hook });
+    },
+  });
   const space = () => inboxSpace(listening.inbox, listening.inboxMounted);
   const admission = new Admission(space, () => ({
     reserve: config.get("limits.reserve"),
@@ -148,12 +169,15 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
   const met = (link: Link, theirs: MessageOf<"hello">) => reach.met(link, theirs);
   const ended = async (record: TransferRecord): Promise<void> => {
     const { direction, state } = record.view;
-    if (direction === "in" && state === "done") notices.arrived(record.view);
+    const hasArrived = direction === "in" && state === "done";
+    if (hasArrived) notices.arrived(record.view);
+    const line = historyView(record.view, record.elapsed, hasArrived ? hooks.planned() : null);
     try {
-      await history.append(historyView(record.view, record.elapsed));
+      await history.append(line);
     } catch (error) {
       log.error({ err: error, transfer: record.view.id }, "history line not written");
     }
+    hooks.add(line);
   };
 
   const memory = createBlockPool();
@@ -232,5 +256,6 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     refusals,
     suspicions,
     notices,
+    hooks,
   };
 }

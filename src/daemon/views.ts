@@ -1,6 +1,6 @@
 /** From our own words to those of the control API. Pure. */
 
-import type { DeviceView, HistoryView, PeerView, TransferView } from "../control/schema.ts";
+import type { DeviceView, HistoryView, HookView, PeerView, TransferView } from "../control/schema.ts";
 import { shortId } from "../core/ids.ts";
 import type { Peer } from "../discovery/types.ts";
 import type { Device } from "../identity/trust-file.ts";
@@ -38,10 +38,10 @@ export function deviceView(device: Device): DeviceView {
 }
 
 /** The line that an ended transfer leaves in the history. */
-export function historyView(transfer: TransferView, ms: number): HistoryView {
+export function historyView(transfer: TransferView, ms: number, hook: HookView | null): HistoryView {
   const { id, direction, peer, state, items, entries, bytes, error, endedAt, startedAt } = transfer;
   const { count, note, sourceChanged } = transfer;
   const result = state === "done" || state === "cancelled" ? state : "failed";
   const what = { items, count, entries, bytes, note, sourceChanged };
-  return { v: 1, at: endedAt ?? startedAt, id, direction, peer, result, ...what, ms, error, hook: null };
+  return { v: 1, at: endedAt ?? startedAt, id, direction, peer, result, ...what, ms, error, hook };
 }

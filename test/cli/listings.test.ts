@@ -97,14 +97,14 @@ const CASES: readonly Case[] = [
   { golden: "inbox-paths-none", args: ["inbox", "--print-path"], handlers: { inbox: async () => [] } },
   {
     golden: "history",
-    args: ["history", "--limit", "2"],
+    args: ["history", "--limit", "3"],
     handlers: {
       history: async ({ limit }) => ({
         damaged: 0,
         history: [
           views.history({ note: "signed at last" }),
           views.history({ direction: "in", result: "failed", error: NO_SPACE() }),
-          views.history(),
+          views.history({ hook: views.hook({ state: "failed", exit: 3 }) }),
         ].slice(0, limit),
       }),
     },

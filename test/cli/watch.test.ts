@@ -29,6 +29,9 @@ const STORY: readonly Event[] = [
   },
   { type: "transfer", transfer: views.done({ ...sent, id: "again" }) },
   { type: "transfer", transfer: views.failed({ ...sent, id: "third" }, toView(new LanxferError("E_CANCELLED"))) },
+  { type: "hook", transfer: received.id, peer: received.peer, hook: views.hook({ state: "running", exit: null }) },
+  { type: "hook", transfer: received.id, peer: received.peer, hook: views.hook() },
+  { type: "hook", transfer: received.id, peer: received.peer, hook: views.hook({ state: "failed", exit: 3 }) },
   { type: "peer", change: "down", peer: alice },
 ];
 
@@ -104,6 +107,12 @@ describe("lanxferctl watch", () => {
         change: "new",
         offer: views.offer({ id: views.HOSTILE, from: hostile, items: [item], note: views.HOSTILE }),
       },
+      {
+        type: "hook",
+        transfer: views.HOSTILE,
+        peer: hostile,
+        hook: views.hook({ state: "failed", problem: views.HOSTILE, stderr: views.HOSTILE }),
+      },
       { type: "peer", change: "down", peer: views.peer({ name: views.HOSTILE, short: views.HOSTILE }) },
     ] satisfies Event[]) {
       daemon.emit(event);
@@ -111,7 +120,7 @@ describe("lanxferctl watch", () => {
     await poll(() => watching.stdout).toContain(" left");
     const { stdout } = await watching.stop("SIGINT");
     expect(stdout).not.toMatch(ACTIVE);
-    expect(stdout.split("\n")).toHaveLength(8);
+    expect(stdout.split("\n")).toHaveLength(9);
   });
 });
 

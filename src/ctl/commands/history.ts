@@ -6,7 +6,7 @@ import type { ExitCode } from "../../core/errors.ts";
 import { formatDuration, formatSize, safe } from "../../core/text.ts";
 import { table } from "../render/table.ts";
 import { formatWhen } from "../render/time.ts";
-import { noted, path, what } from "../render/words.ts";
+import { hookFailure, noted, path, what } from "../render/words.ts";
 import type { Ui } from "../ui.ts";
 import type { Since } from "../values.ts";
 
@@ -32,6 +32,11 @@ export async function history(
   return 0;
 }
 
+function problemOf({ error, hook }: HistoryView): string {
+  if (error !== null) return `: ${path(error.message)}`;
+  return hook?.state === "failed" ? `: hook failed: ${hookFailure(hook)}` : "";
+}
+
 function nothing({ peer, since }: { readonly peer: string | undefined; readonly since: Since | undefined }): string {
   return peer === undefined && since === undefined ? "nothing was sent or received yet" : "nothing of that kind";
 }
@@ -43,6 +48,6 @@ function row(line: HistoryView): string[] {
     line.result,
     formatSize(line.bytes),
     formatDuration(line.ms),
-    what(line.items) + noted(line.note) + (line.error === null ? "" : `: ${path(line.error.message)}`),
+    what(line.items) + noted(line.note) + problemOf(line),
   ];
 }

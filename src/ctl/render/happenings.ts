@@ -3,7 +3,7 @@
 import type { ControlEvent, PeerView, TransferView } from "../../control/schema.ts";
 import { assertNever } from "../../core/assert.ts";
 import { formatSize, safe } from "../../core/text.ts";
-import { address, noted, offered, path, trust, whatAndWho } from "./words.ts";
+import { address, hookFailure, noted, offered, path, trust, whatAndWho } from "./words.ts";
 
 /** Transfers that were seen running: what began before is not told again. */
 export type Seen = ReadonlySet<string>;
@@ -30,11 +30,19 @@ export function happenings(seen: Seen, event: ControlEvent): { readonly lines: s
       const { change, offer } = event;
       return { lines: change === "new" ? [waiting(offer.id, offered(offer))] : [], seen };
     }
+    case "hook":
+      return { lines: hookLines(event), seen };
     case "overrun":
       return { lines: ["too much happened at once: some of it is not shown"], seen };
     default:
       return assertNever(event);
   }
+}
+
+/** One that has done what it should is no news. */
+function hookLines({ transfer, peer, hook }: Extract<ControlEvent, { type: "hook" }>): string[] {
+  if (hook.state !== "failed") return [];
+  return [`the hook for what came from ${safe(peer.name)} failed: ${hookFailure(hook)} (transfer ${safe(transfer)})`];
 }
 
 /** The lines about peers in an event: who is here, who came, who left. */

@@ -1,6 +1,6 @@
 /** Peers, devices and transfers in words. Every text is safe to print. */
 
-import type { OfferView, PeerView, TransferView } from "../../control/schema.ts";
+import type { HookView, OfferView, PeerView, TransferView } from "../../control/schema.ts";
 import { formatHostPort } from "../../core/address.ts";
 import { formatSize, safe } from "../../core/text.ts";
 
@@ -32,6 +32,11 @@ export function queuedText({ peer, queue, waitingFor }: TransferView): string {
     default:
       return `${name} is not here`;
   }
+}
+
+/** Why a hook failed: `exit status 3`, `SIGKILL`, `took too long`. */
+export function hookFailure({ exit, signal, problem }: HookView): string {
+  return safe(problem ?? signal ?? `exit status ${exit}`);
 }
 
 /** `report.pdf to alice`, `report.pdf from bob`. */

@@ -10,6 +10,15 @@ const deviceName = z
   .refine((name) => Buffer.byteLength(name) <= 63, "must be at most 63 bytes of UTF-8");
 const bytes = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const names = z.array(z.string().min(1).max(64)).max(64);
+const command = z
+  .array(
+    z
+      .string()
+      .max(4096)
+      .refine((text) => !text.includes("\0"), "a program takes no NUL"),
+  )
+  .max(64)
+  .refine(([program]) => program === undefined || program.startsWith("/"), "begins with the full path of a program");
 const absolutePath = z.string().max(4096).startsWith("/", "must be an absolute path");
 
 export interface Settings {
@@ -26,6 +35,8 @@ export interface Settings {
   readonly "limits.rate.receive": number;
   readonly notify: boolean;
   readonly "queue.ttl": number;
+  readonly "hooks.received": readonly string[];
+  readonly "hooks.timeout": number;
   readonly "log.level": (typeof LOG_LEVELS)[number];
 }
 
@@ -80,6 +91,16 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     live: true,
     description: "milliseconds that a queued transfer may wait to begin",
   },
+  "hooks.received": {
+    schema: command,
+    live: true,
+    description: "program to run for what was received, with its arguments, as a JSON array; [] for none",
+  },
+  "hooks.timeout": {
+    schema: z.number().int().min(1_000).max(604_800_000),
+    live: true,
+    description: "milliseconds after which that program is ended",
+  },
   "log.level": { schema: z.enum(LOG_LEVELS), live: true, description: "trace, debug, info, warn, error or silent" },
 };
 
@@ -102,6 +123,8 @@ export function defaultSettings(home: string, hostname: string): Settings {
     "limits.rate.receive": 0,
     notify: true,
     "queue.ttl": 7 * 24 * 60 * 60 * 1_000,
+    "hooks.received": [],
+    "hooks.timeout": 600_000,
     "log.level": "info",
   };
 }
@@ -121,6 +144,17 @@ export function variableOf(name: SettingName): string {
 export function fromText(text: string, like: Settings[SettingName]): unknown {
   if (typeof like === "number") return /^\d+$/.test(text) ? Number(text) : text;
   if (typeof like === "boolean") return ["true", "false"].includes(text) ? text === "true" : text;
-  if (typeof like === "object") return text === "" ? [] : text.split(",");
+  if (typeof like === "object") return listFrom(text);
   return text;
+}
+
+/** Parts with commas between, or, where a part may hold a comma, a JSON array. */
+function listFrom(text: string): unknown {
+  if (text === "") return [];
+  if (!text.startsWith("[")) return text.split(",");
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text; // which is no list, and is told so
+  }
 }

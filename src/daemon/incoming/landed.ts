@@ -5,7 +5,7 @@
 
 import type { HistoryView, TransferView } from "../../control/schema.ts";
 import type { Clock } from "../../core/clock.ts";
-import type { History } from "../record/history.ts";
+import { MAX_LISTED_ITEMS } from "../../transfer/wire.ts";
 import { KEPT_FOR_MS } from "./interrupted.ts";
 
 /** About 1 MB of memory; who delivers more than that in a week does not wait a week for an answer. */
@@ -22,14 +22,9 @@ export class LandedTransfers {
     this.#clock = clock;
   }
 
-  /** Reads back what earlier runs have recorded. */
-  async load(history: History): Promise<void> {
-    const found: HistoryView[] = [];
-    for await (const line of history.newestFirst()) {
-      if (this.#clock.now() - Date.parse(line.at) > KEPT_FOR_MS || found.length === MAX_KNOWN) break;
-      if (line.direction === "in" && line.result === "done") found.push(line);
-    }
-    for (const line of found.reverse()) this.#add(line, Date.parse(line.at));
+  /** Takes note of what earlier runs have recorded of what arrived, the newest first. */
+  load(arrived: readonly HistoryView[]): void {
+    for (const line of arrived.toReversed()) this.#add(line, Date.parse(line.at));
   }
 
   add(transfer: TransferView): void {
@@ -42,7 +37,8 @@ export class LandedTransfers {
   }
 
   #add({ peer, id, items }: Pick<TransferView, "peer" | "id" | "items">, at: number): void {
-    const names = items.flatMap(({ as }, item) => (as === null ? [] : [{ item, as }]));
+    // Behind those that the offer listed, items are in the order of their publication.
+    const names = items.slice(0, MAX_LISTED_ITEMS).flatMap(({ as }, item) => (as === null ? [] : [{ item, as }]));
     this.#known.set(`${peer.id}:${id}`, { at, names });
     for (const [key, known] of this.#known) {
       if (this.#known.size <= MAX_KNOWN && this.#clock.now() - known.at <= KEPT_FOR_MS) break;

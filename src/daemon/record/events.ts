@@ -14,7 +14,7 @@ export interface Changing {
 }
 
 export type Delta =
-  | WithoutSeq<Extract<ControlEvent, { type: "peer" | "offer" }>>
+  | WithoutSeq<Extract<ControlEvent, { type: "peer" | "offer" | "hook" }>>
   | { readonly type: "transfer"; readonly transfer: Changing };
 export type Snapshot = WithoutSeq<Extract<ControlEvent, { type: "snapshot" }>>;
 

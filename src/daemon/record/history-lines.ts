@@ -21,6 +21,11 @@ const storedTransfer = historyView.extend({
 const hookOf = z.object({ peer: z.string(), id: z.string(), at: z.string() });
 const storedHook = z.object({ v: z.literal(1), hookOf, hook: hookView });
 
+/** The lines of what was received. */
+export function hasArrived({ direction, result }: HistoryView): boolean {
+  return direction === "in" && result === "done";
+}
+
 type Hooked = Pick<HistoryView, "peer" | "id" | "at">;
 
 export function transferLine(line: HistoryView): string {

@@ -19,6 +19,8 @@ const MAX_DAMAGED = 10_000;
 export interface Wanted {
   readonly limit: number;
   readonly filter?: (line: HistoryView) => boolean;
+  /** How many lines are looked at. @default all */
+  readonly lookback?: number;
 }
 
 export class History {
@@ -55,17 +57,22 @@ export class History {
   }
 
   /** Says what has become of the hook of a transfer that was appended. Resolves when that is on the disk. */
-  hookChanged(line: HistoryView, hook: HookView): Promise<void> {
-    return this.#lines.append(hookLine(line, hook));
+  hookChanged(transfer: Pick<HistoryView, "id" | "peer" | "at">, hook: HookView): Promise<void> {
+    return this.#lines.append(hookLine(transfer, hook));
   }
 
   /** The last lines, newest first; `damaged` ones were passed over on the way. */
-  async read({ limit, filter = () => true }: Wanted): Promise<{ history: HistoryView[]; damaged: number }> {
+  async read({
+    limit,
+    filter = () => true,
+    lookback = Infinity,
+  }: Wanted): Promise<{ history: HistoryView[]; damaged: number }> {
     const history: HistoryView[] = [];
     let damaged = 0;
+    let looked = 0;
     for await (const line of this.newestFirst(() => damaged++)) {
       if (filter(line)) history.push(line);
-      if (history.length >= limit) break;
+      if (history.length >= limit || ++looked >= lookback) break;
     }
     return { history, damaged };
   }

@@ -3,6 +3,7 @@
 import type {
   DeviceView,
   HistoryView,
+  HookView,
   InboxView,
   OfferView,
   PeerView,
@@ -127,6 +128,10 @@ export function history(change: Partial<HistoryView> = {}): HistoryView {
 /** What the daemon answers who asks for the history. */
 export function page(history: HistoryView[]): { history: HistoryView[]; damaged: number } {
   return { history, damaged: 0 };
+}
+
+export function hook(change: Partial<HookView> = {}): HookView {
+  return { state: "done", attempts: 1, exit: 0, signal: null, ms: 200, problem: null, stderr: "", ...change };
 }
 
 export function inbox(change: Partial<InboxView> = {}): InboxView {

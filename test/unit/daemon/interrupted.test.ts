@@ -7,6 +7,7 @@ import { Claims } from "../../../src/daemon/incoming/claims.ts";
 import { Interrupted, KEPT_FOR_MS } from "../../../src/daemon/incoming/interrupted.ts";
 import { LandedTransfers } from "../../../src/daemon/incoming/landed.ts";
 import { History } from "../../../src/daemon/record/history.ts";
+import { hasArrived } from "../../../src/daemon/record/history-lines.ts";
 import { type TransferRecord, Transfers } from "../../../src/daemon/record/transfers.ts";
 import { historyView } from "../../../src/daemon/views.ts";
 import type { Kept } from "../../../src/transfer/staging.ts";
@@ -165,14 +166,14 @@ describe("transfers that landed", () => {
   it("are read back from the history: those that arrived, here, lately", async () => {
     const clock = new ManualClock();
     const history = await History.open(path.join(await directory(), "history.jsonl"));
-    await history.append(historyView(record(clock, device(1), 1).view, 1));
+    await history.append(historyView(record(clock, device(1), 1).view, 1, null));
     await clock.pass(KEPT_FOR_MS);
-    await history.append(historyView(record(clock, device(1), 2).view, 1));
-    await history.append(historyView(record(clock, device(1), 3, new LanxferError("E_CANCELLED")).view, 1));
-    await history.append({ ...historyView(record(clock, device(1), 4).view, 1), direction: "out" });
+    await history.append(historyView(record(clock, device(1), 2).view, 1, null));
+    await history.append(historyView(record(clock, device(1), 3, new LanxferError("E_CANCELLED")).view, 1, null));
+    await history.append({ ...historyView(record(clock, device(1), 4).view, 1, null), direction: "out" });
     await clock.pass(1);
     const landed = new LandedTransfers(clock);
-    await landed.load(history);
+    landed.load((await history.read({ limit: 10, filter: hasArrived })).history);
     await history.close();
     expect([1, 2, 3, 4].map((n) => landed.find(device(1), transfer(n)))).toEqual([
       undefined,
@@ -180,6 +181,28 @@ describe("transfers that landed", () => {
       undefined,
       undefined,
     ]);
+  });
+});
+
+describe("a transfer of more items than an offer lists", () => {
+  it("is remembered with the names of those that were listed: the others are in no order", () => {
+    const clock = new ManualClock();
+    const items = Array.from({ length: 64 }, (_, n) => ({ name: `${n}`, type: "file" as const }));
+    const facts = { items, count: 66, entries: 66, bytes: 0, note: null };
+    const peer = { id: device(1), name: "anna" };
+    const start = { id: transfer(1), direction: "in", peer, ...facts, state: "running" } as const;
+    const made = new Transfers(clock, () => {}).start(start, () => {});
+    for (const item of [65, 0, 64, ...items.keys()]) {
+      made.published(item, { name: `${item}`, as: `as ${item}`, path: `/inbox/as ${item}`, root: "00" });
+    }
+    expect(made.view.items.slice(63).map(({ name, as }) => [name, as])).toEqual([
+      ["63", "as 63"],
+      ["65", "as 65"],
+      ["64", "as 64"],
+    ]);
+    const landed = new LandedTransfers(clock);
+    landed.add(made.view);
+    expect(landed.find(device(1), transfer(1))).toEqual([...items.keys()].map((item) => ({ item, as: `as ${item}` })));
   });
 });
 

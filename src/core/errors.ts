@@ -178,6 +178,7 @@ export const ERRORS = {
     sentence: "{name} is not delivered to {peer} after {text}, it stays queued",
     hint: 'see "lanxferctl transfers"; "lanxferctl cancel ID" ends it',
   },
+  E_SERVICE: { exit: 1, ...local, sentence: "{text}" },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -15,6 +15,7 @@ import {
   parseRate,
   parseSince,
   parseTtl,
+  parseUser,
 } from "./values.ts";
 
 const JSON_OUTPUT = { summary: "print one JSON object a line" } as const satisfies Option;
@@ -40,6 +41,12 @@ const NULL = {
   summary: "print paths, each with NUL after it and not a line break",
 } as const satisfies Option;
 const SETTING = { name: "name", summary: "the setting", arity: "one", kind: "text" } as const satisfies Positional;
+
+const SERVICE = {
+  system: { summary: "one of the system, which runs without anybody logged in" },
+  user: { summary: "with --system: whose files it receives and sends", parse: parseUser },
+} as const satisfies Record<string, Option>;
+const DRY_RUN = { summary: "only print what would be done" } as const satisfies Option;
 
 export const COMMANDS: readonly Command[] = [
   command(
@@ -308,6 +315,50 @@ export const COMMANDS: readonly Command[] = [
   ),
   command(
     {
+      words: ["service", "install"],
+      summary: "let lanxferd start by itself; again, after an update",
+      positionals: [],
+      options: { ...SERVICE, "dry-run": DRY_RUN },
+      offline: true,
+    },
+    async () => (await import("./commands/service.ts")).install,
+  ),
+  command(
+    {
+      words: ["service", "uninstall"],
+      summary: "stop it and remove it; what was received stays, and who is paired",
+      positionals: [],
+      options: { ...SERVICE, "dry-run": DRY_RUN },
+      offline: true,
+    },
+    async () => (await import("./commands/service.ts")).uninstall,
+  ),
+  command(
+    {
+      words: ["service", "status"],
+      summary: "show whether it runs, and what it starts",
+      positionals: [],
+      options: { ...SERVICE, json: JSON_OUTPUT },
+      offline: true,
+    },
+    async () => (await import("./commands/service.ts")).status,
+  ),
+  command(
+    {
+      words: ["service", "logs"],
+      summary: "show what it wrote to its log",
+      positionals: [],
+      options: {
+        ...SERVICE,
+        follow: { summary: "go on and show what is added" },
+        lines: { summary: "how many at most (100)", parse: parseLimit },
+      },
+      offline: true,
+    },
+    async () => (await import("./commands/service.ts")).logs,
+  ),
+  command(
+    {
       words: ["completion"],
       summary: "print a script that makes a shell complete these commands",
       positionals: [
@@ -329,4 +380,5 @@ export const COMMANDS: readonly Command[] = [
 /** What the groups of commands are about, for those that are not a command themselves. */
 export const GROUPS: Readonly<Record<string, string>> = {
   config: "show and change settings",
+  service: "let lanxferd start by itself and run in the background",
 };

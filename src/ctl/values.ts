@@ -119,3 +119,10 @@ function refuseSecret(): never {
     'an invite is a secret, but arguments can be seen by all: make a new one, and use "lanxferctl pair --invite -"',
   );
 }
+
+/** The name of a user of this machine. */
+export function parseUser(text: string): string {
+  return text !== "" && !/[\p{Cc}/:]/u.test(text) && !text.startsWith("-")
+    ? text
+    : usage(`not the name of a user: ${text}`);
+}

@@ -31,6 +31,11 @@ const MISTAKES: readonly (readonly string[])[] = [
   ["config"],
   ["config", "lst"],
   ["config", "set", "name"],
+  ["service"],
+  ["service", "start"],
+  ["service", "install", "--user", "anna"],
+  ["service", "status", "--user", "a/b"],
+  ["service", "logs", "--lines", "none"],
   ["completion", "tcsh"],
   ["peers", "\x1b[2J"],
 ];
@@ -86,6 +91,8 @@ describe("lanxferctl --help", () => {
     ["help-receive", ["receive", "--help"]],
     ["help-config", ["config", "--help"]],
     ["help-config-set", ["config", "set", "--help"]],
+    ["help-service", ["service", "--help"]],
+    ["help-service-install", ["service", "install", "--help"]],
   ])("goes to stdout, without a daemon: %s", async (golden, args) => {
     const place = await Place.open();
     const result = await place.ctl(args);

@@ -36,6 +36,10 @@ const PROBES = {
     script: `strace -f -o /dev/null -e inject=getppid:error=EIO true`,
     asks: "strace with fault injection",
   },
+  units: {
+    script: "systemd-analyze --version",
+    asks: "systemd-analyze (systemd)",
+  },
 } as const satisfies Record<string, Probe>;
 
 export type Need = keyof typeof PROBES;

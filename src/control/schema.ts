@@ -280,6 +280,8 @@ export const statusView = z.object({
   }),
   /** Devices that are here now under the name of a paired one without being it. */
   namesakes: z.number().int(),
+  /** Another machine has the key of this device: where it was met, and when last. */
+  double: z.object({ address: z.string(), seenAt: z.string() }).nullable(),
   /** Times since the start that another key answered in place of a device. */
   otherKeys: z.number().int(),
 });

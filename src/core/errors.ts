@@ -160,6 +160,13 @@ export const ERRORS = {
     sentence: "to pair by code, a person has to compare codes at a terminal",
     hint: 'without one, run "lanxferctl invite" on one device and "lanxferctl pair --invite -" on the other',
   },
+  E_CLONE: {
+    exit: 8,
+    ...local,
+    sentence: "another machine[, seen at {address},] has the key of this device: {path} was copied",
+    hint: "a restored backup or a cloned disk does that: on one of the two stop lanxferd, remove that folder, start it again and pair anew",
+    tells: ["address", "path"],
+  },
   E_OUTPUT: { exit: 11, ...local, sentence: "cannot write {path}: {text}" },
   E_NOTHING: { exit: 11, ...local, sentence: "nothing to send: all of it is excluded" },
   E_INBOX_EMPTY: { exit: 11, ...local, sentence: "nothing that was received[ from {peer}] is in the inbox" },

@@ -7,6 +7,7 @@ import { formatDeviceId, shortId } from "../core/ids.ts";
 import { VERSION } from "../core/version.ts";
 import { type Resolved, resolve } from "../discovery/resolve.ts";
 import type { Peer } from "../discovery/types.ts";
+import { readsLike } from "../identity/petname.ts";
 import type { Device } from "../identity/trust-file.ts";
 import type { DaemonDeps } from "./deps.ts";
 import { inboxSpace } from "./host/inbox.ts";
@@ -16,6 +17,7 @@ import type { Recipient } from "./outgoing/attempt.ts";
 import { preview } from "./outgoing/preview.ts";
 import type { Listening, Parts } from "./parts.ts";
 import { arrived } from "./record/arrived.ts";
+import type { Suspicions } from "./record/suspicions.ts";
 import { deviceView, peerView } from "./views.ts";
 
 /** Lines that `history` shows when it is not told how many. */
@@ -23,7 +25,8 @@ const DEFAULT_HISTORY = 100;
 
 export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers {
   const { clock, config, host, log } = deps;
-  const { key, trust, discovery, transfers, offers, outgoing, pairing, reach, events, history, listening } = parts;
+  const { key, trust, discovery, transfers, offers, outgoing, pairing, reach, events, history, listening, suspicions } =
+    parts;
   const startedAt = new Date(clock.now()).toISOString();
 
   const identity = () => ({
@@ -50,7 +53,12 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
     } catch (error) {
       if (toLanxferError(error).code !== "E_NO_PEER") throw error;
       await discovery.refresh(); // it may have come this moment
+    }
+    try {
       return resolve(target, trust.list(), discovery.peers());
+    } catch (error) {
+      const isDouble = discovery.doubles().some((name) => readsLike(name, target));
+      throw (isDouble ? suspicions.doubleError : undefined) ?? error;
     }
   };
   /** A name of a place that the user gave us is a name of the paired device that was last met there, too. */
@@ -106,7 +114,8 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
         refused: { ...parts.refusals.counts },
         history: { bytes: history.bytes, damaged: history.damaged },
         namesakes: discovery.peers().filter((peer) => namesakeOf(peer, trust.list()) !== undefined).length,
-        otherKeys: parts.suspicions.otherKeys,
+        double: doubleView(suspicions),
+        otherKeys: suspicions.otherKeys,
       };
     },
 
@@ -177,6 +186,12 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
 
     events: (signal) => events.watch(signal),
   };
+}
+
+function doubleView({ lastDouble }: Suspicions): StatusView["double"] {
+  return lastDouble === undefined
+    ? null
+    : { address: lastDouble.address, seenAt: new Date(lastDouble.at).toISOString() };
 }
 
 async function inboxState({ inbox: path, inboxMounted }: Listening): Promise<StatusView["inbox"]> {

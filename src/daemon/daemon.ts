@@ -21,6 +21,7 @@ import { serveControl } from "./control-server.ts";
 import type { DaemonDeps } from "./deps.ts";
 import { isMountPoint, prepareInbox } from "./host/inbox.ts";
 import { probeSandbox, type Sandbox } from "./host/sandbox.ts";
+import { markOf } from "./mirror.ts";
 import { namesakeOf } from "./namesakes.ts";
 import { assemble, loadState, type Parts } from "./parts.ts";
 import type { History } from "./record/history.ts";
@@ -148,12 +149,20 @@ async function confinement({ config, host, log }: DaemonDeps, { listening }: Par
 
 /** Returns whether we know whose link it is. */
 function route(parts: Parts, link: Link, keep: () => void): boolean {
+  if (link.peer === parts.key.id) return meetSelf(parts, link);
   if (link.alpn === ALPN_PAIR) parts.pairing.serve(link, keep);
   else parts.incoming.serve(link);
   const device = parts.trust.get(link.peer);
   if (device === undefined || device.policy === "block") return false;
   parts.reach.visited(link);
   return true;
+}
+
+/** Our own key: we have called ourselves, or another machine has a copy of it. */
+function meetSelf({ mirror, suspicions }: Parts, link: Link): boolean {
+  if (!mirror.accepted(markOf(link))) suspicions.double(link.remoteAddress);
+  void (link.alpn === ALPN_PAIR ? link.close() : link.refuse(new LanxferError("E_NOT_PAIRED")));
+  return false;
 }
 
 /** Passes on what discovery and trust have to tell. Returns how to stop that. */

@@ -25,6 +25,7 @@ import { Incoming } from "./incoming/incoming.ts";
 import { Interrupted } from "./incoming/interrupted.ts";
 import { LandedTransfers } from "./incoming/landed.ts";
 import { Offers } from "./incoming/offers.ts";
+import { Mirror, markOf } from "./mirror.ts";
 import { Notices } from "./notices.ts";
 import { Outbox } from "./outgoing/outbox.ts";
 import { Outgoing } from "./outgoing/outgoing.ts";
@@ -80,6 +81,7 @@ export interface Parts extends State {
   readonly files: SmallFiles;
   readonly refusals: Refusals;
   readonly suspicions: Suspicions;
+  readonly mirror: Mirror;
   readonly notices: Notices;
   readonly hooks: Hooks;
 }
@@ -100,7 +102,9 @@ export async function loadState({ host, clock, log }: DaemonDeps): Promise<State
 export function assemble(deps: DaemonDeps, state: State): Parts {
   const { clock, log, config, host } = deps;
   const { key, trust, pairingLock, contacts, history, outbox, queueClock } = state;
-  const dialing = { credentials: key, aes: host.aes, clock, ownAddresses: deps.ownAddresses };
+  const mirror = new Mirror(clock);
+  const onSelf = (link: Link) => mirror.dialled(markOf(link));
+  const dialing = { credentials: key, aes: host.aes, clock, ownAddresses: deps.ownAddresses, onSelf };
   const listening: Listening = {
     port: 0,
     inbox: config.get("inbox"),
@@ -111,10 +115,10 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
   const refusals = new Refusals(clock, log);
   const refused = (reason: string) => refusals.add(reason);
 
+  const suspicions = new Suspicions(clock, log, host.places.state);
   const isPaired = (id: DeviceKey["id"]) => trust.get(id) !== undefined;
-  const discovery = deps.discovery({ clock, log, probe: createProbe(dialing), isPaired });
+  const discovery = deps.discovery({ clock, log, probe: createProbe(dialing, mirror, suspicions), isPaired });
   const welcome = (address: string) => listening.welcome(address);
-  const suspicions = new Suspicions(clock, log);
   const paired = () => trust.list();
   const reach = new Reach({ context: dialing, clock, log, discovery, contacts, welcome, suspicions, paired });
 
@@ -235,6 +239,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     lock: pairingLock,
     reach,
     refused,
+    obstacle: () => suspicions.doubleError,
     introduction: () => ({ name: config.get("name"), port: listening.port }),
   });
   return {
@@ -255,6 +260,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     files,
     refusals,
     suspicions,
+    mirror,
     notices,
     hooks,
   };

@@ -2,7 +2,7 @@
 
 import { isIP } from "node:net";
 import type { Clock } from "../core/clock.ts";
-import { type LanxferError, toLanxferError } from "../core/errors.ts";
+import { LanxferError, toLanxferError } from "../core/errors.ts";
 import type { DeviceId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import { DEFAULT_PORT } from "../core/places.ts";
@@ -11,6 +11,7 @@ import type { Device } from "../identity/trust-file.ts";
 import { type DialContext, dial } from "../transfer/dial.ts";
 import type { Link } from "../transfer/link.ts";
 import { ALPN_TRANSFER, type MessageOf } from "../transfer/wire.ts";
+import type { Mirror } from "./mirror.ts";
 import { namesakesOf } from "./namesakes.ts";
 import type { Recipient } from "./outgoing/attempt.ts";
 import { firstToAnswer } from "./outgoing/dialer.ts";
@@ -21,14 +22,16 @@ import type { Suspicions } from "./record/suspicions.ts";
 /** Places of others with the same name that are looked at: whoever takes a name decides how many there are. */
 const MAX_NAMESAKES = 8;
 
-/** Asks who is at an address: handshake and goodbye, not a word more. */
-export function createProbe(context: DialContext): Probe {
+/** Asks who is at an address: handshake and goodbye, not a word more. Notices our own key on another machine. */
+export function createProbe(context: DialContext, mirror: Mirror, suspicions: Suspicions): Probe {
   return async (endpoint, signal) => {
     try {
       const { address: host, port } = endpoint;
       const link = await dial({ host, port, alpn: ALPN_TRANSFER, peer: host }, context, signal);
+      const isDouble = link.peer === context.credentials.id && (await mirror.isElsewhere(link));
       link.destroy();
-      return link.peer;
+      if (isDouble) suspicions.double(host);
+      return link.peer !== context.credentials.id || isDouble ? link.peer : undefined;
     } catch {
       return undefined;
     }
@@ -133,8 +136,13 @@ export class Reach {
   /** Another key answered: what we know of both. */
   #explained(error: LanxferError, to: Recipient): LanxferError {
     if (error.code !== "E_IDENTITY") return error;
-    const { paired, suspicions } = this.#deps;
+    const { paired, suspicions, context } = this.#deps;
     const got = String(error.details["got"]);
+    if (got === context.credentials.id) {
+      // An address that the other one had, and we have now; or our double has it.
+      const ours = new LanxferError("E_UNREACHABLE", { peer: to.name, text: "this device has its address now" });
+      return suspicions.doubleError ?? ours;
+    }
     const wanted = paired().find(({ id }) => id === to.id);
     const answered = paired().find(({ id }) => id === got);
     if (wanted !== undefined) suspicions.otherKey(wanted.id, got);

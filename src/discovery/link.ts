@@ -133,10 +133,10 @@ class StationLink implements Link {
 
   #answered(packet: RawPacket, origin: Origin): void {
     const from = this.#from(origin);
-    for (const heard of decodeResponse(packet, this.#own.id)) {
+    for (const heard of decodeResponse(packet, this.#own)) {
       if (heard.kind !== "sighting") this.#listener.heard(heard, from);
       else {
-        this.company.hear(heard.instance);
+        if (heard.id !== this.#own.id) this.company.hear(heard.instance);
         // Only addresses of this link: a record shall not make us connect to anywhere else.
         const addresses = heard.addresses.flatMap((address) => this.#station.reachable(address) ?? []);
         this.#listener.heard({ ...heard, addresses }, from);

@@ -102,7 +102,6 @@ class MemoryMedium implements Medium {
   readonly #lan: MemoryLan;
   readonly #clock: Clock;
   #own: OwnRecord | undefined;
-  #boot = "";
   #listener: MediumListener | undefined;
   #stopRounds: Cancel = () => {};
   #answering: Cancel | null = null;
@@ -115,7 +114,6 @@ class MemoryMedium implements Medium {
 
   open(own: OwnRecord, listener: MediumListener): void {
     this.#own = own;
-    this.#boot = own.txt["boot"] ?? "";
     this.#listener = listener;
     this.#enter();
     this.#stopRounds = this.#clock.every(ROUND, () => this.query());
@@ -167,9 +165,9 @@ class MemoryMedium implements Medium {
 
   #announce(): void {
     if (this.#own === undefined) return;
-    const { id, port, instance, txt } = this.#own;
+    const { id, boot, port, instance, txt } = this.#own;
     const name = txt["name"] ?? "";
-    this.#say({ kind: "sighting", id, name, boot: this.#boot, port, instance: instance.toLowerCase(), addresses: [] });
+    this.#say({ kind: "sighting", id, name, boot, port, instance: instance.toLowerCase(), addresses: [] });
   }
 
   #say(heard: Heard): void {

@@ -10,6 +10,7 @@
 
 import { assertNever } from "../core/assert.ts";
 import type { DeviceId } from "../core/ids.ts";
+import { askDoubles, type Echoes, hearEcho, judgeEcho } from "./echoes.ts";
 import { addHint, askHints, freshenHints, type Hints, judgeHint, removeHints } from "./hints.ts";
 import type { Source } from "./medium.ts";
 import { type Entry, eventBetween, type PeerTable } from "./peer-view.ts";
@@ -32,7 +33,9 @@ export interface Instant {
 
 export type ProbeRequest =
   | { readonly kind: "peer"; readonly id: DeviceId; readonly endpoint: Endpoint }
-  | { readonly kind: "hint"; readonly key: string; readonly endpoint: Endpoint };
+  | { readonly kind: "hint"; readonly key: string; readonly endpoint: Endpoint }
+  /** Who announces our own id there? */
+  | { readonly kind: "echo"; readonly endpoint: Endpoint };
 
 export type Input =
   | { readonly kind: "heard"; readonly heard: Heard; readonly from: Source }
@@ -69,7 +72,16 @@ export function step(table: PeerTable, input: Input, at: Instant, rules: Rules):
 
 /** Whether the answer to `probe` would still matter. */
 export function isWanted(table: PeerTable, probe: ProbeRequest): boolean {
-  return probe.kind === "hint" ? table.hints.has(probe.key) : table.entries.has(probe.id);
+  switch (probe.kind) {
+    case "peer":
+      return table.entries.has(probe.id);
+    case "hint":
+      return table.hints.has(probe.key);
+    case "echo":
+      return true;
+    default:
+      return assertNever(probe);
+  }
 }
 
 /** The working copy of one step. */
@@ -77,6 +89,7 @@ class Draft {
   readonly #before: PeerTable;
   readonly #entries: Map<DeviceId, Entry>;
   #hints: Hints;
+  #echoes: Echoes;
   readonly #at: Instant;
   readonly #rules: Rules;
   readonly #probes: ProbeRequest[] = [];
@@ -87,6 +100,7 @@ class Draft {
     this.#before = table;
     this.#entries = new Map(table.entries);
     this.#hints = table.hints;
+    this.#echoes = table.echoes;
     this.#at = at;
     this.#rules = rules;
   }
@@ -112,13 +126,13 @@ class Draft {
         this.#setHints(removeHints(this.#hints, input.name));
         return;
       case "probed":
-        if (input.probe.kind === "peer") this.#judge(input.probe.id, input.probe.endpoint, input.answer);
-        else this.#setHints(judgeHint(this.#hints, input.probe.key, input.answer, this.#rules.own, wall));
+        this.#take(input.probe, input.answer, wall);
         return;
       case "tick":
         this.#doubtAll((entry) => steady - entry.sureAt > patienceWith(entry));
         this.#insist();
         this.#askHints(false);
+        this.#askDoubles();
         return;
       case "asked":
         this.#askHints(true);
@@ -132,7 +146,7 @@ class Draft {
   }
 
   finish(): Step {
-    const table = { entries: this.#entries, hints: this.#hints };
+    const table = { entries: this.#entries, hints: this.#hints, echoes: this.#echoes };
     const events = [...this.#touched].flatMap((id) => {
       return eventBetween(this.#before, table, id, this.#restarted.has(id)) ?? [];
     });
@@ -142,7 +156,8 @@ class Draft {
   #hear(heard: Heard, from: Source): void {
     switch (heard.kind) {
       case "sighting":
-        this.#see(heard, from);
+        if (heard.id === this.#rules.own) this.#hearEcho(heard, from);
+        else this.#see(heard, from);
         return;
       case "question":
         this.#stir(heard.instance, from);
@@ -155,8 +170,27 @@ class Draft {
     }
   }
 
+  #take(probe: ProbeRequest, answer: DeviceId | undefined, wall: number): void {
+    if (probe.kind === "peer") this.#judge(probe.id, probe.endpoint, answer);
+    if (probe.kind === "hint") this.#setHints(judgeHint(this.#hints, probe.key, answer, this.#rules.own, wall));
+    if (probe.kind === "echo")
+      this.#echoes = judgeEcho(this.#echoes, probe.endpoint, answer !== undefined && answer === this.#rules.own);
+  }
+
+  #hearEcho({ name, port }: Sighting, from: Source): void {
+    const endpoint: Endpoint = { address: from.address, port, interface: from.interface, source: "mdns" };
+    const { echoes, ask } = hearEcho(this.#echoes, name, endpoint, this.#at.steady);
+    this.#echoes = echoes;
+    if (ask) this.#probes.push({ kind: "echo", endpoint });
+  }
+
+  #askDoubles(): void {
+    const { echoes, asked } = askDoubles(this.#echoes, this.#at.steady);
+    this.#echoes = echoes;
+    for (const endpoint of asked) this.#probes.push({ kind: "echo", endpoint });
+  }
+
   #see(sighting: Sighting, from: Source): void {
-    if (sighting.id === this.#rules.own) return;
     const now = this.#at.steady;
     const entry = this.#entries.get(sighting.id) ?? this.#admit(sighting, from);
     if (entry === undefined) return;

@@ -1,6 +1,7 @@
 /** The peer table as data, and how a peer in it looks from outside. Pure. */
 
 import type { DeviceId } from "../core/ids.ts";
+import type { Echoes } from "./echoes.ts";
 import type { Hints } from "./hints.ts";
 import { endpointsOf, MAX_PLACES, type Place } from "./places.ts";
 import type { Endpoint, Peer, PeerEvent } from "./types.ts";
@@ -32,9 +33,10 @@ export interface Entry {
 export interface PeerTable {
   readonly entries: ReadonlyMap<DeviceId, Entry>;
   readonly hints: Hints;
+  readonly echoes: Echoes;
 }
 
-export const EMPTY_TABLE: PeerTable = { entries: new Map(), hints: new Map() };
+export const EMPTY_TABLE: PeerTable = { entries: new Map(), hints: new Map(), echoes: new Map() };
 
 /** All peers of a table. */
 export function peersOf(table: PeerTable): Peer[] {

@@ -9,6 +9,7 @@ import { invariant } from "../core/assert.ts";
 import type { Cancel, Clock } from "../core/clock.ts";
 import { base32Encode, type DeviceId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
+import { doublesOf } from "./echoes.ts";
 import type { Medium } from "./medium.ts";
 import { type Input, isWanted, step } from "./peer-table.ts";
 import { EMPTY_TABLE, type PeerTable, peersOf } from "./peer-view.ts";
@@ -46,7 +47,7 @@ export class Presence implements Discovery {
     this.#prober = new Prober({
       clock: deps.clock,
       probe: deps.probe,
-      isUrgent: (request) => request.kind === "hint" || deps.isPaired(request.id),
+      isUrgent: (request) => request.kind === "hint" || (request.kind === "peer" && deps.isPaired(request.id)),
       isWanted: (request) => isWanted(this.#table, request),
       onResult: (probe, answer) => this.#apply({ kind: "probed", probe, answer }),
     });
@@ -91,6 +92,10 @@ export class Presence implements Discovery {
   tried(id: DeviceId, { address, port }: Pick<Endpoint, "address" | "port">, answer: DeviceId | undefined): void {
     const endpoint = { address, port, interface: null, source: "mdns" } as const;
     this.#apply({ kind: "probed", probe: { kind: "peer", id, endpoint }, answer });
+  }
+
+  doubles(): readonly string[] {
+    return doublesOf(this.#table.echoes);
   }
 
   interfaces(): readonly InterfaceView[] {

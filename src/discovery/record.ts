@@ -39,6 +39,8 @@ const MAX_ADDRESSES = 8;
 /** Our own records, each part already within the limits of DNS. */
 export interface OwnRecord {
   readonly id: DeviceId;
+  /** Chosen anew at each start. */
+  readonly boot: string;
   readonly port: number;
   /** First label of the instance: `<name> (<first four characters of the id>)`. */
   readonly label: string;
@@ -121,7 +123,7 @@ export function ownRecord(announcement: Announcement, boot: string): OwnRecord {
   invariant(Buffer.byteLength(label) <= MAX_NAME_BYTES, "instance name fits a DNS label");
   invariant(Math.max(...sizes) <= MAX_TXT_STRING, "each TXT string fits its length byte");
   invariant(sizes.reduce((sum, size) => sum + size + 1, 0) <= MAX_TXT, "the TXT record is small");
-  return { id, port, label, instance: `${label}.${SERVICE}`, host: `lanxfer-${id}.local`, txt };
+  return { id, boot, port, label, instance: `${label}.${SERVICE}`, host: `lanxfer-${id}.local`, txt };
 }
 
 /**
@@ -149,8 +151,8 @@ export function askerOf({ questions, answers }: Query): string | undefined {
   return String(answer.name).toLowerCase() === SERVICE && instance.endsWith(`.${SERVICE}`) ? instance : undefined;
 }
 
-/** Reads a response. What is about `own` is left out. */
-export function decodeResponse(packet: RawPacket, own: DeviceId): Answered[] {
+/** Reads a response. What is about `own`, this very start of this device, is left out. */
+export function decodeResponse(packet: RawPacket, own: Pick<OwnRecord, "id" | "boot">): Answered[] {
   // RFC 6762 18.3 and 18.11: with another opcode or a response code it is ignored.
   if (packet.opcode !== "QUERY" || packet.rcode !== "NOERROR") return [];
   const records = [...listOf(packet.answers), ...listOf(packet.additionals)];
@@ -160,7 +162,7 @@ export function decodeResponse(packet: RawPacket, own: DeviceId): Answered[] {
   const heard: Answered[] = [];
   for (const [instance, pointer] of pointers) {
     const found = pointer.ttl === 0 ? ({ kind: "goodbye", instance } as const) : sightingOf(instance, byName);
-    if (found === undefined || (found.kind === "sighting" && found.id === own)) continue;
+    if (found === undefined || (found.kind === "sighting" && found.id === own.id && found.boot === own.boot)) continue;
     heard.push(found);
     if (heard.length === MAX_INSTANCES) break;
   }

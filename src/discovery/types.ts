@@ -52,7 +52,8 @@ export interface InterfaceView {
 
 /**
  * Asks whoever listens at `endpoint` for its key. Resolves to the id of the
- * device there, or to undefined when nobody answers as a lanxfer device.
+ * device there, or to undefined when nobody answers as a lanxfer device, or it is
+ * this very one: our own id means that another machine has our key.
  * Never rejects. Says nothing, but the handshake shows our certificate.
  */
 export type Probe = (endpoint: Endpoint, signal: AbortSignal) => Promise<DeviceId | undefined>;
@@ -82,6 +83,11 @@ export interface Discovery {
    * undefined for nobody. What worked is tried first the next time.
    */
   tried(id: DeviceId, at: Pick<Endpoint, "address" | "port">, answer: DeviceId | undefined): void;
+  /**
+   * Names of other machines that announce the id of this device and have its key.
+   * Each place that announces it is probed, once a minute at most.
+   */
+  doubles(): readonly string[];
   interfaces(): readonly InterfaceView[];
   /** Says goodbye and closes, within about 500 ms. Idempotent. */
   close(): Promise<void>;

@@ -38,6 +38,11 @@ export interface Party extends Introduction {
   readonly pin: Pin;
 }
 
+/** Throws E_USAGE for an invite of this very device, with which there is nothing to do. */
+export function refuseOwn({ id }: Invite, self: DeviceId): void {
+  if (id === self) throw new LanxferError("E_USAGE", { text: "this device made the invite itself" });
+}
+
 /**
  * Redeems an invite with the device at the other end and trusts it. Rejects
  * with E_IDENTITY, before anything is sent, when that is not the device that
@@ -48,7 +53,7 @@ export async function redeemInvite(
   invite: Invite,
   party: Party & { readonly random: (bytes: number) => Uint8Array },
 ): Promise<Partner> {
-  if (invite.id === channel.self) throw new LanxferError("E_USAGE", { text: "this device made the invite itself" });
+  refuseOwn(invite, channel.self);
   if (invite.id !== channel.peer) {
     const ids = { expected: invite.id, got: channel.peer };
     throw new LanxferError("E_IDENTITY", { peer: "the device that made the invite", ...ids });

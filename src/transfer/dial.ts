@@ -24,6 +24,8 @@ export interface DialContext {
   readonly aes: boolean;
   readonly clock: Clock;
   readonly ownAddresses?: LinkOptions["ownAddresses"];
+  /** Told when our own key answers, expected or not, before anything is said on the link. */
+  readonly onSelf?: (link: Link) => void;
 }
 
 /**
@@ -44,10 +46,12 @@ export async function dial(options: DialOptions, context: DialContext, signal: A
   try {
     await secured(socket, context.clock, signal);
     const proven = prove(socket, [options.alpn]);
+    const link = new Link(socket, proven, context);
+    if (proven.peer === context.credentials.id) context.onSelf?.(link);
     if (options.expect !== undefined && proven.peer !== options.expect) {
       throw new LanxferError("E_IDENTITY", { expected: options.expect, got: proven.peer });
     }
-    return new Link(socket, proven, context);
+    return link;
   } catch (error) {
     socket.on("error", () => {}); // what comes after the first failure says nothing new
     socket.destroy();

@@ -129,6 +129,7 @@ const CASES: readonly Case[] = [
           refused: {},
           history: { bytes: 9_000_000, damaged: 2 },
           namesakes: 2,
+          double: { address: "192.0.2.9", seenAt: "2026-05-01T12:00:00.000Z" },
           otherKeys: 1,
         }),
     },

@@ -64,6 +64,11 @@ export class TcpProxy implements AsyncDisposable {
     return new TcpProxy(server, target);
   }
 
+  /** Connections that pass here now. */
+  get open(): number {
+    return this.#connections.size;
+  }
+
   /** Forgets all faults and counts; `conditions` hold from now on, for connections that are open too. */
   begin(conditions: Conditions = {}): void {
     this.#conditions = conditions;

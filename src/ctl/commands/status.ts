@@ -65,8 +65,14 @@ function damaged({ damaged }: StatusView["history"]): string {
 }
 
 /** What may mean that somebody is not who he seems. */
-function doubts({ namesakes, otherKeys }: StatusView): string[] {
+function doubts({ namesakes, otherKeys, double, paths }: StatusView): string[] {
   const doubts: string[] = [];
+  if (double !== null) {
+    doubts.push(
+      `another machine, seen at ${safe(double.address)}, has the key of this device: ${path(paths.state)} was copied`,
+      "on one of the two stop lanxferd, remove that folder, start it again and pair anew",
+    );
+  }
   if (namesakes > 0) {
     const some = namesakes === 1 ? "1 device here has" : `${namesakes} devices here have`;
     doubts.push(`${some} the name of a paired device without being it: see "lanxferctl peers"`);

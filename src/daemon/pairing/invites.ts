@@ -7,7 +7,7 @@ import type { Clock } from "../../core/clock.ts";
 import { type DeviceId, shortId } from "../../core/ids.ts";
 import { decodeInvite } from "../../identity/invite.ts";
 import { createInviteBook, type InviteBook } from "../../identity/invite-book.ts";
-import { answerRedeem, type Pin, redeemInvite } from "../../identity/invite-protocol.ts";
+import { answerRedeem, type Pin, redeemInvite, refuseOwn } from "../../identity/invite-protocol.ts";
 import type { Introduction, Partner } from "../../identity/pairing-message.ts";
 import type { Device } from "../../identity/trust-file.ts";
 import type { TrustStore } from "../../identity/trust-store.ts";
@@ -40,6 +40,7 @@ export class Invites {
   /** Pairs with the device that made `text`. Rejects with E_INVITE, E_IDENTITY, E_UNREACHABLE, … */
   async redeem(text: string, visit: Visit, met: (connection: PairConnection, other: Partner) => void): Promise<Device> {
     const invite = decodeInvite(text);
+    refuseOwn(invite, this.#deps.self);
     const { random, trust, introduction } = this.#deps;
     const to = { id: invite.id, name: shortId(invite.id) };
     const places = invite.address === undefined ? [] : [invite.address];

@@ -27,6 +27,8 @@ export interface PairingDeps {
   readonly lock: PairingLock;
   readonly reach: Reach;
   readonly refused: (reason: string) => void;
+  /** Why this device should be paired with nobody now; undefined when there is no reason. */
+  readonly obstacle: () => LanxferError | undefined;
   /** How this device introduces itself. */
   readonly introduction: () => Introduction;
 }
@@ -50,20 +52,25 @@ export class Pairing {
     return this.#deps.lock.locked ? "locked" : "closed";
   }
 
+  /** Throws E_CLONE, E_USAGE when too many invites are open, or for an address that cannot be one. */
   invite(ttl: number | undefined, address: string | undefined): InviteView {
+    this.#refuseObstacle();
     return this.#invites.issue(ttl, address);
   }
 
-  redeem(text: string): Promise<Device> {
-    return this.#invites.redeem(text, this.#visit, ({ link }, other) => this.#deps.reach.met(link, other));
+  /** Pairs with the device that made `text`. Rejects with E_CLONE, E_INVITE, E_IDENTITY, E_UNREACHABLE, … */
+  async redeem(text: string): Promise<Device> {
+    this.#refuseObstacle();
+    return await this.#invites.redeem(text, this.#visit, ({ link }, other) => this.#deps.reach.met(link, other));
   }
 
   /**
    * Opens a window, for this device only if one is named, until `holder` aborts
-   * or it is over. Throws E_PAIR_LOCKED, or E_BUSY when one is open.
+   * or it is over. Throws E_CLONE, E_PAIR_LOCKED, or E_BUSY when one is open.
    */
   open(target: Recipient | undefined, holder: AbortSignal): AsyncGenerator<PairingView> {
     const { lock, reach } = this.#deps;
+    this.#refuseObstacle();
     if (lock.locked) throw new LanxferError("E_PAIR_LOCKED");
     if (this.#window?.isOpen) throw new LanxferError("E_BUSY", { peer: "this device", text: "it is pairing already" });
     const window = new PairingWindow(
@@ -113,6 +120,11 @@ export class Pairing {
   async close(): Promise<void> {
     this.#window?.cancel(new LanxferError("E_STOPPING", { peer: "this device" }));
     await Promise.all([...[...this.#links].map((link) => link.close()), ...this.#running]);
+  }
+
+  #refuseObstacle(): void {
+    const obstacle = this.#deps.obstacle();
+    if (obstacle !== undefined) throw obstacle;
   }
 
   async #answer(link: Link, keep: () => void): Promise<void> {

@@ -173,6 +173,7 @@ export function status(change: Partial<StatusView> = {}): StatusView {
     refused: { certificate: 3 },
     history: { bytes: 1_234_567, damaged: 0 },
     namesakes: 0,
+    double: null,
     otherKeys: 0,
     ...change,
   };

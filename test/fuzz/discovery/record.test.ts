@@ -4,14 +4,14 @@ import { isDeviceId } from "../../../src/core/ids.ts";
 import { type Answered, decodeResponse, MAX_INSTANCES, ownRecord, SERVICE } from "../../../src/discovery/record.ts";
 import { codec, encode, idOf, recordsOf } from "../../unit/discovery/support/packets.ts";
 
-const own = idOf("own");
+const own = { id: idOf("own"), boot: "boot1" };
 
 function expectLawful(heard: readonly Answered[]): void {
   expect(heard.length).toBeLessThanOrEqual(MAX_INSTANCES);
   for (const one of heard) {
     expect(one.instance.endsWith(`.${SERVICE}`)).toBe(true);
     if (one.kind === "goodbye") continue;
-    expect(isDeviceId(one.id) && one.id !== own).toBe(true);
+    expect(isDeviceId(one.id) && one.id !== own.id).toBe(true);
     expect(one.name.isWellFormed()).toBe(true);
     expect(Buffer.byteLength(one.name)).toBeGreaterThan(0);
     expect(Buffer.byteLength(one.name)).toBeLessThanOrEqual(63);

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { doublesOf } from "../../../src/discovery/echoes.ts";
 import { isWanted } from "../../../src/discovery/peer-table.ts";
 import { MAX_PEERS, MAX_PER_SOURCE } from "../../../src/discovery/room.ts";
 import { idOf } from "./support/packets.ts";
@@ -9,6 +10,32 @@ let bench: TableBench;
 
 beforeEach(() => {
   bench = new TableBench();
+});
+
+describe("who announces the id of this device", () => {
+  it("is no peer, and is asked for its key, again and again as long as it has ours", () => {
+    bench.hear("own", "192.0.2.7", { id: OWN, name: "desk2" });
+    expect([bench.peers, bench.told, bench.asked]).toEqual([[], [], ["192.0.2.7"]]);
+    bench.answer({ "192.0.2.7": OWN }).hear("own", "192.0.2.7", { id: OWN, name: "desk2" });
+    expect(doublesOf(bench.table.echoes)).toEqual(["desk2"]);
+    for (let minute = 0; minute < 7; minute++) {
+      bench.pass(60_000);
+      expect(bench.asked).toEqual(["192.0.2.7"]);
+      bench.answer(minute < 4 ? { "192.0.2.7": OWN } : {});
+    }
+    expect(doublesOf(bench.table.echoes)).toEqual([]);
+    bench.pass(600_000);
+    expect(bench.open).toEqual([]);
+  });
+
+  it("is asked once where it does not have ours", () => {
+    for (let round = 0; round < 11; round++) {
+      bench.hear("own", "192.0.2.7", { id: OWN }).answer({ "192.0.2.7": anna }).pass(5000);
+    }
+    expect(bench.open).toEqual([]);
+    expect(doublesOf(bench.table.echoes)).toEqual([]);
+    expect(bench.told).toEqual([]);
+  });
 });
 
 describe("a peer that is heard", () => {

@@ -3,7 +3,7 @@ import { safe } from "../../../src/core/text.ts";
 import { decodeResponse, MAX_INSTANCES, ownRecord, SERVICE } from "../../../src/discovery/record.ts";
 import { codec, encode, idOf, recordsOf, response, type Saying } from "./support/packets.ts";
 
-const own = idOf("own");
+const own = { id: idOf("own"), boot: "boot1" };
 const anna = idOf("anna");
 const decode = (saying: Saying = {}) => decodeResponse(response(recordsOf(saying)), own);
 
@@ -163,8 +163,13 @@ describe("a response that is not as we would write it", () => {
     expect(decode(saying)).toEqual([]);
   });
 
-  it("gives nothing when it is about this device itself", () => {
-    expect(decodeResponse(response(recordsOf({ seed: "own" })), own)).toEqual([]);
+  it("gives nothing when it is about this start of this very device", () => {
+    expect(decodeResponse(response(recordsOf({ seed: "own", boot: own.boot })), own)).toEqual([]);
+  });
+
+  it("tells of this device's id in the mouth of somebody else", () => {
+    const [heard] = decodeResponse(response(recordsOf({ seed: "own", boot: "boot2", name: "copy" })), own);
+    expect(heard).toMatchObject({ kind: "sighting", id: own.id, boot: "boot2", name: "copy" });
   });
 
   it.each([

@@ -19,6 +19,7 @@ import {
   codeRequest,
   type DeviceView,
   devicePatch,
+  type FindingView,
   type HistoryView,
   historyQuery,
   type IdentityView,
@@ -47,6 +48,8 @@ import {
 export interface ControlHandlers {
   identity(): IdentityView;
   status(): Promise<StatusView>;
+  /** Looks at everything that a transfer depends on; takes up to 8 s. */
+  doctor(): Promise<FindingView[]>;
   /** Who is known now; also makes the daemon ask the network again. */
   peers(): Promise<PeerView[]>;
   addPeer(request: z.infer<typeof addPeerRequest>): Promise<void>;
@@ -104,6 +107,7 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
   const api = new Hono()
     .get("/v1/id", (c) => c.json(handlers.identity()))
     .get("/v1/status", async (c) => c.json(await handlers.status()))
+    .get("/v1/doctor", async (c) => c.json({ findings: await handlers.doctor() }))
 
     .get("/v1/peers", async (c) => c.json({ peers: await handlers.peers() }))
     .post("/v1/peers", body(addPeerRequest), async (c) => {

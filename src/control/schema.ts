@@ -287,6 +287,22 @@ export const statusView = z.object({
 });
 export type StatusView = z.infer<typeof statusView>;
 
+/** What `doctor` found. */
+export const findingView = z.object({
+  /** What was looked at, in a word or two; the same in every run. */
+  check: z.string(),
+  state: z.enum([
+    "ok",
+    "warning",
+    "problem",
+    "unchecked", // it could not be looked at, mostly for want of root's rights
+  ]),
+  text: z.string(),
+  /** What to do; null when there is nothing. */
+  advice: z.string().nullable(),
+});
+export type FindingView = z.infer<typeof findingView>;
+
 export const identityView = z.object({ id: z.string(), short: z.string(), formatted: z.string(), name: z.string() });
 export type IdentityView = z.infer<typeof identityView>;
 

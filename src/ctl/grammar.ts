@@ -41,8 +41,8 @@ export interface Description {
   readonly summary: string;
   readonly positionals: readonly Positional[];
   readonly options: Readonly<Record<string, Option>>;
-  /** Works without lanxferd. */
-  readonly offline?: boolean;
+  /** Works without lanxferd; `perhaps` for what asks it when it runs. */
+  readonly offline?: true | "perhaps";
 }
 
 type Parsed<T> = T extends { readonly parse: (text: string) => infer Value }

@@ -42,7 +42,7 @@ async function run(argv: readonly string[], ui: Ui, signal: AbortSignal): Promis
   if (line === undefined) return await explain(argv);
   const start = line.command.prepare(line.raw);
   const socket = line.command.offline === true ? "" : socketPath();
-  if (socket !== "") await waitForDaemon(socket, systemClock, signal);
+  if (line.command.offline === undefined) await waitForDaemon(socket, systemClock, signal);
   const code = await start(new ControlClient(socket, VERSION), ui, signal);
   await ui.flushed();
   return code;

@@ -267,6 +267,16 @@ export const COMMANDS: readonly Command[] = [
   ),
   command(
     {
+      words: ["doctor"],
+      summary: "look at all that transfers depend on, and say what to do about it",
+      positionals: [],
+      options: { json: JSON_OUTPUT },
+      offline: "perhaps",
+    },
+    async () => (await import("./commands/doctor.ts")).doctor,
+  ),
+  command(
+    {
       words: ["id"],
       summary: "show the name and the id of this device",
       positionals: [],

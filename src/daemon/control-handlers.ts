@@ -10,6 +10,8 @@ import type { Peer } from "../discovery/types.ts";
 import { readsLike } from "../identity/petname.ts";
 import type { Device } from "../identity/trust-file.ts";
 import type { DaemonDeps } from "./deps.ts";
+import { allChecks, type DoctorFacts } from "./doctor/checks.ts";
+import { examine } from "./doctor/doctor.ts";
 import { inboxSpace } from "./host/inbox.ts";
 import { SETTINGS, type SettingName } from "./host/settings.ts";
 import { namesakeOf } from "./namesakes.ts";
@@ -118,6 +120,7 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
         otherKeys: suspicions.otherKeys,
       };
     },
+    doctor: () => examine(allChecks(doctorFacts(deps, parts)), clock),
 
     async peers() {
       // Somebody looks: what is stale is asked again, for the next look. The table
@@ -213,4 +216,17 @@ function isOf(target: string, paired: readonly Device[]): (line: HistoryView) =>
   if (known !== undefined) return ({ peer }) => peer.id === known.id;
   const id = target.toLowerCase().replace(/[\s-]/g, "");
   return ({ peer }) => peer.name === target || (id !== "" && peer.id.startsWith(id));
+}
+
+function doctorFacts(deps: DaemonDeps, parts: Parts): DoctorFacts {
+  const { clock, random, host, config } = deps;
+  const { discovery, trust, history, listening, probe } = parts;
+  const { port, inbox, sandbox } = listening;
+  const lastSeen = async (device: Device["id"]) => {
+    const { history: lines } = await history.read({ limit: 1, filter: ({ peer }) => peer.id === device });
+    return lines[0]?.at;
+  };
+  const peers = () => discovery.peers();
+  const running = { clock, port, inbox, sandbox, peers, devices: () => trust.list(), lastSeen, probe };
+  return { clock, random, host, config, interfaces: () => discovery.interfaces(), running };
 }

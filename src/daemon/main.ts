@@ -12,6 +12,7 @@ import { ControlClient } from "../control/client.ts";
 import { ERRORS, LanxferError, toLanxferError } from "../core/errors.ts";
 import { DEFAULT_PORT } from "../core/places.ts";
 import { VERSION } from "../core/version.ts";
+import { checkUp } from "./check.ts";
 import { createDaemon, type Daemon } from "./daemon.ts";
 import { type DaemonDeps, realDeps } from "./deps.ts";
 import { type Alive, announceReady, notify } from "./host/service-notify.ts";
@@ -26,6 +27,7 @@ lanxferctl talks to it.
   --port PORT        TCP port to listen on (${DEFAULT_PORT})
   --inbox FOLDER     where received files appear (~/LanInbox)
   --log-level LEVEL  trace, debug, info, warn, error or silent
+  --check            look at this machine as "lanxferctl doctor" does, and end
   --version          show the version
   --help             show this text
 `;
@@ -35,26 +37,30 @@ const OPTIONS = {
   port: { type: "string" },
   inbox: { type: "string" },
   "log-level": { type: "string" },
+  check: { type: "boolean" },
   version: { type: "boolean" },
   help: { type: "boolean" },
 } as const;
 
 type Flags = Partial<Record<SettingName, string>>;
+type Task = { readonly is: "serve"; readonly flags: Flags } | { readonly is: "check" } | { readonly is: "told" };
 
-/** Undefined when the arguments asked only for a text. */
-function readArguments(argv: readonly string[]): Flags | undefined {
+/** `told`: the arguments asked only for a text. */
+function readArguments(argv: readonly string[]): Task {
   try {
     const { values } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: false });
     if (values.help) process.stdout.write(HELP);
     if (values.version) process.stdout.write(`lanxferd ${VERSION}\n`);
-    if (values.help || values.version) return undefined;
+    if (values.help || values.version) return { is: "told" };
+    if (values.check) return { is: "check" };
     const { name, port, inbox, "log-level": level } = values;
-    return {
+    const flags = {
       ...(name !== undefined && { name }),
       ...(port !== undefined && { port }),
       ...(inbox !== undefined && { inbox }),
       ...(level !== undefined && { "log.level": level }),
     };
+    return { is: "serve", flags };
   } catch (error) {
     const text = error instanceof Error ? (error.message.split(". ")[0] ?? "").toLowerCase() : String(error);
     throw new LanxferError("E_USAGE", { text });
@@ -82,8 +88,16 @@ function aliveOf({ host, config }: DaemonDeps, port: number): Alive {
 
 /** Resolves to the exit status when the daemon has ended. */
 async function run(): Promise<number> {
-  const flags = readArguments(process.argv.slice(2));
-  if (flags === undefined) return 0;
+  const task = readArguments(process.argv.slice(2));
+  if (task.is === "told") return 0;
+  if (task.is === "check") {
+    for (const finding of await checkUp()) process.stdout.write(`${JSON.stringify({ v: 1, ...finding })}\n`);
+    return 0;
+  }
+  return await serve(task.flags);
+}
+
+async function serve(flags: Flags): Promise<number> {
   const deps = await realDeps(flags, process.stdout.isTTY === true);
   const stopped = new Promise<string>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) {

@@ -4,7 +4,7 @@
  */
 
 import { RateLimit } from "../core/rate-limit.ts";
-import type { Discovery } from "../discovery/types.ts";
+import type { Discovery, Probe } from "../discovery/types.ts";
 import { type DeviceKey, loadDeviceKey } from "../identity/device-key.ts";
 import { openPairingLock, type PairingLock } from "../identity/pairing-lock.ts";
 import { openTrustStore, type TrustStore } from "../identity/trust-store.ts";
@@ -67,6 +67,7 @@ export interface Listening {
 export interface Parts extends State {
   readonly listening: Listening;
   readonly discovery: Discovery;
+  readonly probe: Probe;
   readonly reach: Reach;
   readonly events: Events;
   readonly transfers: Transfers;
@@ -117,7 +118,8 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
 
   const suspicions = new Suspicions(clock, log, host.places.state);
   const isPaired = (id: DeviceKey["id"]) => trust.get(id) !== undefined;
-  const discovery = deps.discovery({ clock, log, probe: createProbe(dialing, mirror, suspicions), isPaired });
+  const probe = createProbe(dialing, mirror, suspicions);
+  const discovery = deps.discovery({ clock, log, probe, isPaired });
   const welcome = (address: string) => listening.welcome(address);
   const paired = () => trust.list();
   const reach = new Reach({ context: dialing, clock, log, discovery, contacts, welcome, suspicions, paired });
@@ -246,6 +248,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     ...state,
     listening,
     discovery,
+    probe,
     reach,
     events,
     transfers,

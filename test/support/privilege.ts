@@ -21,6 +21,10 @@ const PROBES = {
       nsenter --version && setpriv --pdeathsig KILL true`,
     asks: "network namespaces with a bridge (root, iproute2, util-linux)",
   },
+  firewall: {
+    script: `printf 'table inet probe {\\n}\\n' | unshare --net nft -f -`,
+    asks: "rules of nftables (root, nftables)",
+  },
   mounts: {
     script: `unshare --mount sh -c 'mount -t tmpfs -o size=1m none /tmp && touch /tmp/probe'`,
     asks: "mounts of its own (root)",

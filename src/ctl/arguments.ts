@@ -53,11 +53,22 @@ function split(argv: readonly string[], commands: readonly Command[]): RawArgs |
     }),
   );
   try {
-    const { values, positionals } = parseArgs({ args: [...argv], options, strict: true, allowPositionals: true });
+    const args = withValues(argv, all);
+    const { values, positionals } = parseArgs({ args, options, strict: true, allowPositionals: true });
     return { positionals, options: { ...values } as RawArgs["options"] }; // a switch is no list
   } catch {
     return undefined;
   }
+}
+
+/** `--wait` becomes `--wait=`: what stands behind it is something else. */
+function withValues(argv: readonly string[], options: Readonly<Record<string, Option>>): string[] {
+  const bare = Object.keys(options).filter((name) => options[name]?.bare !== undefined);
+  const end = argv.indexOf("--");
+  return argv.map((arg, at) => {
+    const isBare = (end < 0 || at < end) && bare.some((name) => arg === `--${name}`);
+    return isBare ? `${arg}=` : arg;
+  });
 }
 
 function optionsFit(command: Command, given: RawArgs["options"]): boolean {

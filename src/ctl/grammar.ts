@@ -33,6 +33,8 @@ export interface Option {
   readonly parse?: (text: string) => unknown;
   /** May be given more than once; what it takes is a list. */
   readonly many?: true;
+  /** What it means without a value; with one, that stands behind `=`. Not for lists. */
+  readonly bare?: string | number;
 }
 
 export interface Description {
@@ -58,8 +60,9 @@ type PositionalArg<P extends Positional> = {
 type OptionArg<O extends Option> = O extends { readonly many: true }
   ? readonly Parsed<O>[]
   : O extends { readonly parse: unknown }
-    ? Parsed<O> | undefined
+    ? Parsed<O> | BareOf<O> | undefined
     : boolean;
+type BareOf<O> = O extends { readonly bare: infer Bare } ? Bare : never;
 
 /** What the command described by `D` takes. */
 export type ArgsOf<D extends Description> = {
@@ -100,6 +103,7 @@ function understand(description: Description, raw: RawArgs): Record<string, unkn
     const given = raw.options[name];
     if (option.parse === undefined) args[name] = given === true;
     else if (option.many) args[name] = (Array.isArray(given) ? given : []).map(option.parse);
+    else if (given === "" && option.bare !== undefined) args[name] = option.bare;
     else args[name] = typeof given === "string" ? option.parse(given) : undefined;
   }
   return args;

@@ -120,13 +120,13 @@ function addArguments(y: Argv, command: Command): Argv {
 }
 
 function addOptions(y: Argv, options: Readonly<Record<string, Option>>): Argv {
-  for (const [name, { summary, short, parse, many }] of Object.entries(options)) {
+  for (const [name, { summary, short, parse, many, bare }] of Object.entries(options)) {
     const type = parse === undefined ? ("boolean" as const) : ("string" as const);
     y.option(name, {
       type,
       describe: summary,
       ...(short && { alias: short }),
-      ...(parse && { requiresArg: true }),
+      ...(parse && bare === undefined && { requiresArg: true }),
       ...(many && { array: true, nargs: 1 }),
     });
   }

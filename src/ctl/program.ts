@@ -12,10 +12,12 @@ import {
   parsePath,
   parsePattern,
   parsePlace,
+  parseQueueTtl,
   parseRate,
   parseSince,
   parseTtl,
   parseUser,
+  parseWait,
 } from "./values.ts";
 
 const JSON_OUTPUT = { summary: "print one JSON object a line" } as const satisfies Option;
@@ -25,6 +27,12 @@ const ID = {
   summary: "its id, or the beginning of it",
   arity: "one",
   kind: "text",
+} as const satisfies Positional;
+const TARGETS = {
+  name: "target",
+  summary: "its id, or the beginning of it; or a device, for all that goes there",
+  arity: "many",
+  kind: "device",
 } as const satisfies Positional;
 const DEVICE = {
   name: "device",
@@ -96,6 +104,14 @@ export const COMMANDS: readonly Command[] = [
         },
         note: { summary: "a line of text for the receiver", parse: parseNote },
         "dry-run": { summary: "only show what would be sent" },
+        queue: { summary: "deliver it whenever the receiver is here; ends when that is safe on this disk" },
+        wait: {
+          summary: "with --queue, stay until it is delivered; with =TIME, such as 10m, no longer than that",
+          parse: parseWait,
+          bare: Number.POSITIVE_INFINITY,
+        },
+        detach: { summary: "queue it for a receiver that is here, and do not stay" },
+        ttl: { summary: "with --queue, how long it may wait to begin: 12h, 30d (7d)", parse: parseQueueTtl },
         json: JSON_OUTPUT,
       },
     },
@@ -113,6 +129,19 @@ export const COMMANDS: readonly Command[] = [
   command(
     { words: ["cancel"], summary: "end a transfer", positionals: [ID], options: {} },
     async () => (await import("./commands/transfers.ts")).cancel,
+  ),
+  command(
+    {
+      words: ["pause"],
+      summary: "keep a transfer from going on; what has arrived of it stays",
+      positionals: [TARGETS],
+      options: {},
+    },
+    async () => (await import("./commands/transfers.ts")).pause,
+  ),
+  command(
+    { words: ["resume"], summary: "let a paused transfer go on", positionals: [TARGETS], options: {} },
+    async () => (await import("./commands/transfers.ts")).resume,
   ),
   command(
     {

@@ -20,7 +20,7 @@ import {
   waitingLine,
 } from "./render/progress.ts";
 import { fullMeasure, type Measure, plainMeasure } from "./render/width.ts";
-import { path, whatAndWho } from "./render/words.ts";
+import { path, queuedText, whatAndWho } from "./render/words.ts";
 import type { Ui } from "./ui.ts";
 
 const REDRAW_EVERY = 100; // ms: smooth to the eye
@@ -37,6 +37,8 @@ export class SendReport {
   #lastObjectAt = 0;
   /** The state that was last told of. */
   #state: TransferView["state"] | undefined;
+  /** What a queued one was last said to wait for. */
+  #waitsFor: string | undefined;
   #named = false;
   #interrupted = false;
 
@@ -61,10 +63,15 @@ export class SendReport {
       this.#ui.object(transfer);
       this.#lastObjectAt = now;
     }
-    if (!this.#named && transfer.items.length > 0) {
+    // A queued one may have called in vain.
+    const goes = transfer.queue === null || hasBegun(transfer.state);
+    if (!this.#named && transfer.items.length > 0 && goes) {
       this.#named = true;
       this.#log(`sending ${whatAndWho(transfer)}`);
     }
+    const waitsFor = transfer.state === "queued" && transfer.queue?.why ? queuedText(transfer) : undefined;
+    if (waitsFor !== undefined && waitsFor !== this.#waitsFor) this.#log(`waiting: ${waitsFor}`);
+    this.#waitsFor = waitsFor ?? this.#waitsFor;
     if (news && transfer.state === "asking") this.#log(waitingLine(transfer));
     if (news && !this.#ui.json) this.#tellInterruption(transfer);
     if (transfer.state === "running" && now - this.#lastLineAt >= LINE_EVERY) {

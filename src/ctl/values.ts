@@ -8,23 +8,36 @@ import { isNote, MAX_NOTE } from "../core/text.ts";
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
 
 function usage(text: string): never {
   throw new LanxferError("E_USAGE", { text });
 }
 
-/** `45s`, `10m`, `1h30m`: milliseconds. */
+/** `45s`, `10m`, `1h30m`, `7d`: milliseconds. */
 export function parseDuration(text: string): number {
-  const match = /^(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?$/.exec(text);
-  if (match === null || text === "") return usage(`not a duration: ${text} (write 45s, 10m or 1h30m)`);
-  const [, hours, minutes, seconds] = match;
-  return Number(hours ?? 0) * HOUR + Number(minutes ?? 0) * MINUTE + Number(seconds ?? 0) * SECOND;
+  const match = /^(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?$/.exec(text);
+  if (match === null || text === "") return usage(`not a duration: ${text} (write 45s, 10m, 1h30m or 7d)`);
+  const units = [DAY, HOUR, MINUTE, SECOND];
+  return units.reduce((sum, unit, at) => sum + Number(match[at + 1] ?? 0) * unit, 0);
 }
 
 /** How long an invite may be good for: milliseconds. */
 export function parseTtl(text: string): number {
   const ttl = parseDuration(text);
-  return ttl >= SECOND && ttl <= 24 * HOUR ? ttl : usage(`an invite lasts 1s to 24h, not ${text}`);
+  return ttl >= SECOND && ttl <= DAY ? ttl : usage(`an invite lasts 1s to 24h, not ${text}`);
+}
+
+/** For how long a queued transfer may wait to begin: milliseconds. */
+export function parseQueueTtl(text: string): number {
+  const ttl = parseDuration(text);
+  return ttl >= SECOND && ttl <= 365 * DAY ? ttl : usage(`a queued transfer waits for 1s to 365d, not ${text}`);
+}
+
+/** How long to wait for something: milliseconds. */
+export function parseWait(text: string): number {
+  const wait = parseDuration(text);
+  return wait >= SECOND ? wait : usage(`to wait for ${text} is not to wait (write 1s or more)`);
 }
 
 /** How many lines of the history. */
@@ -51,9 +64,7 @@ export type Since = { readonly ago: number } | { readonly at: number };
 
 /** `7d`, `12h`, `30m` ago, `2026-05-01`, or `2026-05-01T14:00`, in the time of this machine unless it says its zone. */
 export function parseSince(text: string): Since {
-  const days = /^(\d{1,6})d$/.exec(text);
-  if (days !== null) return { ago: Number(days[1]) * 24 * HOUR };
-  if (/^[\dhms]+$/.test(text)) return { ago: parseDuration(text) };
+  if (/^[\ddhms]+$/.test(text)) return { ago: parseDuration(text) };
   // Of a date alone, JavaScript would take the midnight of Greenwich.
   const isDate = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/.test(text);
   const at = isDate ? new Date(text.includes("T") ? text : `${text}T00:00`).getTime() : Number.NaN;

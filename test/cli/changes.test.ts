@@ -55,6 +55,51 @@ const CASES: readonly Case[] = [
     called: ["tttt"],
   },
   {
+    golden: "retry-queued",
+    args: ["retry", "tttt"],
+    handlers: (note) => ({
+      retry: async (id) => {
+        note(id);
+        return views.transfer({ state: "queued", queue: views.queue() });
+      },
+    }),
+    called: ["tttt"],
+  },
+  {
+    golden: "pause",
+    args: ["pause", "tttt", "nas"],
+    handlers: (note) => ({
+      pause: async (target) => {
+        note(target);
+        const paused = views.transfer({ state: "paused", queue: views.queue({ why: null, expiresAt: null }) });
+        return target === "nas" ? [paused, paused] : [paused];
+      },
+    }),
+    called: ["tttt", "nas"],
+  },
+  {
+    golden: "resume",
+    args: ["resume", "tttt"],
+    handlers: (note) => ({
+      resume: async (target) => {
+        note(target);
+        return [views.transfer({ state: "queued", queue: views.queue() })];
+      },
+    }),
+    called: ["tttt"],
+  },
+  {
+    golden: "resume-none",
+    args: ["resume", "nas"],
+    handlers: (note) => ({
+      resume: async (target) => {
+        note(target);
+        return [];
+      },
+    }),
+    called: ["nas"],
+  },
+  {
     golden: "accept",
     args: ["accept", "oooo"],
     handlers: (note) => ({
@@ -83,6 +128,17 @@ const CASES: readonly Case[] = [
       unpair: async (device) => {
         note(device);
         return { ...views.device(), givenUp: 0 };
+      },
+    }),
+    called: ["alice"],
+  },
+  {
+    golden: "unpair-queued",
+    args: ["unpair", "alice"],
+    handlers: (note) => ({
+      unpair: async (device) => {
+        note(device);
+        return { ...views.device(), givenUp: 3 };
       },
     }),
     called: ["alice"],

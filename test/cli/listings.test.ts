@@ -62,6 +62,19 @@ const CASES: readonly Case[] = [
       ],
     },
   },
+  {
+    golden: "transfers-queued",
+    args: ["transfers"],
+    handlers: {
+      transfers: () => [
+        views.transfer({ state: "queued", queue: views.queue(), waitingFor: toView(unreachable) }),
+        views.transfer({ state: "queued", queue: views.queue({ why: "behind" }) }),
+        views.transfer({ state: "queued", queue: views.queue({ why: "turn" }) }),
+        views.transfer({ state: "queued", queue: views.queue({ why: "again" }), waitingFor: NO_SPACE() }),
+        views.transfer({ state: "paused", moved: 1_000_000_000, queue: views.queue({ why: null, expiresAt: null }) }),
+      ],
+    },
+  },
   { golden: "transfers-none", args: ["transfers"], handlers: { transfers: () => [] } },
   {
     golden: "offers",
@@ -116,6 +129,14 @@ const CASES: readonly Case[] = [
   },
   { golden: "history-none", args: ["history"], handlers: { history: async () => ({ history: [], damaged: 0 }) } },
   { golden: "status", args: ["status"], handlers: { status: async () => views.status() } },
+  {
+    golden: "status-outbox",
+    args: ["status"],
+    handlers: {
+      status: async () =>
+        views.status({ queued: 3, outbox: { strangers: [1, 2, 3, 4, 5, 6].map(stranger), strangerCount: 12 } }),
+    },
+  },
   { golden: "status-json", args: ["status", "--json"], handlers: { status: async () => views.status() } },
   {
     golden: "status-troubled",
@@ -162,6 +183,11 @@ async function newest({ from, limit }: InboxQuery) {
 }
 
 const lost = new LanxferError("E_LOST", { peer: "alice", text: "closed by the other end" });
+const unreachable = new LanxferError("E_UNREACHABLE", { peer: "alice", text: "no address is known" });
+const stranger = (n: number) => ({
+  path: `/home/me/.local/state/lanxfer/outbox/${n}`,
+  text: `it is not JSON${HOSTILE}`,
+});
 
 function NO_SPACE() {
   return {

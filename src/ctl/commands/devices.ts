@@ -28,7 +28,9 @@ interface DeviceArg {
 
 export async function unpair(client: ControlClient, args: DeviceArg, ui: Ui, signal: AbortSignal): Promise<ExitCode> {
   const device = await client.call("delete", "/v1/devices/:device", { param: { device: args.device } }, signal);
-  ui.print(`unpaired ${named(device)}`);
+  const { givenUp } = device;
+  const ended = givenUp === 0 ? "" : `; given up what was to go there: ${givenUp}`;
+  ui.print(`unpaired ${named(device)}${ended}`);
   return 0;
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { ControlClient } from "../../control/client.ts";
-import type { TransferView } from "../../control/schema.ts";
+import type { SendRequest, TransferView } from "../../control/schema.ts";
 import type { ExitCode } from "../../core/errors.ts";
 import { LanxferError } from "../../core/errors.ts";
 import { eventsOf, viewsOf } from "../follow.ts";
@@ -22,6 +22,11 @@ interface Args {
   readonly exclude: readonly string[];
   readonly note: string | undefined;
   readonly "dry-run": boolean;
+  readonly queue: boolean;
+  /** Milliseconds. */
+  readonly wait: number | undefined;
+  readonly detach: boolean;
+  readonly ttl: number | undefined;
   readonly json: boolean;
 }
 
@@ -32,8 +37,14 @@ export async function send(client: ControlClient, args: Args, ui: Ui, signal: Ab
     ...(args.exclude.length > 0 && { exclude: [...args.exclude] }),
     ...(args.note !== undefined && { note: args.note }),
     ...(args.bwlimit !== undefined && { rate: args.bwlimit }),
+    ...queueOf(args),
   };
   if (args["dry-run"]) return (await import("./preview.ts")).preview(client, request, ui, signal);
+  if (args.queue || args.detach) {
+    const { enqueue, enqueueAndWatch } = await import("./queue.ts");
+    if (args.wait === undefined) return enqueue(client, request, ui, signal);
+    return enqueueAndWatch(client, request, args.wait, ui, signal);
+  }
   const stream = new AbortController();
   const events = eventsOf(client, stream.signal);
   try {
@@ -54,6 +65,17 @@ export async function send(client: ControlClient, args: Args, ui: Ui, signal: Ab
     stream.abort();
     await events.return(undefined);
   }
+}
+
+/** What the request says of the queue. Throws E_USAGE for what goes with a queue, and nothing is queued. */
+function queueOf({ queue, detach, wait, ttl }: Args): Pick<SendRequest, "queue"> {
+  const mistake = (text: string) => new LanxferError("E_USAGE", { text });
+  if (detach && wait !== undefined) throw mistake("--detach and --wait exclude each other");
+  if (!queue && wait !== undefined) throw mistake("--wait goes with --queue; without it send waits anyway");
+  if (!queue && !detach && ttl !== undefined) throw mistake("--ttl goes with --queue or --detach");
+  if (!queue && !detach) return {};
+  // What may wait for its receiver need not find it now.
+  return { queue: { ...(ttl !== undefined && { ttl }), ...(!queue && { reachable: true }) } };
 }
 
 async function follow(views: AsyncGenerator<TransferView>, report: SendReport, signal: AbortSignal): Promise<ExitCode> {

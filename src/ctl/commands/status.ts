@@ -28,6 +28,9 @@ export async function id(client: ControlClient, _args: object, ui: Ui, signal: A
   return 0;
 }
 
+/** Of what is not understood. */
+const SHOWN = 5;
+
 type Fact = readonly [name: string, value: string];
 
 function facts(view: StatusView): Fact[] {
@@ -50,7 +53,13 @@ function facts(view: StatusView): Fact[] {
       return ["network", `${safe(link.name)} ${safe(link.address)}, ${link.used ? "used" : "not used"}${reason}`];
     }),
     ["peers", `${view.peers} here, ${view.devices} paired`],
-    ["transfers", `${view.running} running, ${view.offers} waiting for an answer`],
+    ["transfers", `${view.running} running, ${view.queued} queued, ${view.offers} waiting for an answer`],
+    ...view.outbox.strangers.slice(0, SHOWN).map(({ path: at, text }): Fact => {
+      return ["outbox", `${path(at)} is left alone: ${safe(text)}`];
+    }),
+    ...(view.outbox.strangerCount > SHOWN
+      ? [["outbox", `and ${view.outbox.strangerCount - SHOWN} more that are left alone`] as const]
+      : []),
     ...(view.pairing === "locked"
       ? [["pairing", 'by code is locked: "lanxferctl pair --unlock" ends that'] as const]
       : []),

@@ -1,4 +1,4 @@
-/** `transfers`, `cancel` and `retry`. */
+/** `transfers`, and what can be done with one: `cancel`, `pause`, `resume`, `retry`. */
 
 import type { ControlClient } from "../../control/client.ts";
 import type { TransferView } from "../../control/schema.ts";
@@ -6,7 +6,8 @@ import type { ExitCode } from "../../core/errors.ts";
 import { formatSize, safe } from "../../core/text.ts";
 import { percentOf, resumedAt } from "../render/progress.ts";
 import { table } from "../render/table.ts";
-import { path, what, whatAndWho } from "../render/words.ts";
+import { formatWhen } from "../render/time.ts";
+import { path, queuedText, what, whatAndWho } from "../render/words.ts";
 import type { Ui } from "../ui.ts";
 
 export async function transfers(
@@ -25,18 +26,27 @@ export async function transfers(
 }
 
 function row(transfer: TransferView): string[] {
-  const problem = transfer.error ?? transfer.waitingFor;
   return [
     safe(transfer.id),
     `${transfer.direction === "out" ? "to" : "from"} ${safe(transfer.peer.name)}`,
     transfer.state,
     `${percentOf(transfer)}%`,
     formatSize(transfer.bytes),
-    [
-      [what(transfer.items), ...resumedAt(transfer).map((text) => `(${text})`)].join(" "),
-      ...(problem === null ? [] : [path(problem.message)]),
-    ].join(": "),
+    [[what(transfer.items), ...resumedAt(transfer).map((text) => `(${text})`)].join(" "), ...problemOf(transfer)].join(
+      ": ",
+    ),
   ];
+}
+
+/** Why it is not being sent, or has failed. */
+function problemOf(transfer: TransferView): string[] {
+  const { state, queue, error, waitingFor } = transfer;
+  if (state === "queued") {
+    const until = queue?.expiresAt == null ? [] : [`waits until ${formatWhen(queue.expiresAt)}`];
+    return [[queuedText(transfer), ...until].join(", ")];
+  }
+  const problem = error ?? waitingFor;
+  return problem === null ? [] : [path(problem.message)];
 }
 
 export async function cancel(
@@ -50,6 +60,31 @@ export async function cancel(
   return 0;
 }
 
+interface Targets {
+  readonly target: readonly string[];
+}
+
+export async function pause(client: ControlClient, args: Targets, ui: Ui, signal: AbortSignal): Promise<ExitCode> {
+  for (const target of args.target) {
+    const { transfers } = await client.call("post", "/v1/transfers/:target/pause", { param: { target } }, signal);
+    tellEach("paused", target, transfers, ui);
+  }
+  return 0;
+}
+
+export async function resume(client: ControlClient, args: Targets, ui: Ui, signal: AbortSignal): Promise<ExitCode> {
+  for (const target of args.target) {
+    const { transfers } = await client.call("post", "/v1/transfers/:target/resume", { param: { target } }, signal);
+    tellEach("resumed", target, transfers, ui);
+  }
+  return 0;
+}
+
+function tellEach(done: string, target: string, transfers: readonly TransferView[], ui: Ui): void {
+  ui.print(...transfers.map((transfer) => `${done} ${whatAndWho(transfer)}`));
+  if (transfers.length === 0) ui.notice(`nothing is to go to ${safe(target)}`);
+}
+
 export async function retry(
   client: ControlClient,
   args: { readonly id: string },
@@ -57,6 +92,7 @@ export async function retry(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const transfer = await client.call("post", "/v1/transfers/:id/retry", { param: { id: args.id } }, signal);
-  ui.print(`trying again to send ${whatAndWho(transfer)}`);
+  const queued = transfer.queue !== null;
+  ui.print(queued ? `queued again: ${whatAndWho(transfer)}` : `trying again to send ${whatAndWho(transfer)}`);
   return 0;
 }

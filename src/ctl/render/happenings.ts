@@ -12,14 +12,16 @@ export type Seen = ReadonlySet<string>;
 export function happenings(seen: Seen, event: ControlEvent): { readonly lines: string[]; readonly seen: Seen } {
   switch (event.type) {
     case "snapshot": {
-      const fresh = event.transfers.filter(({ id, items }) => !seen.has(id) && items.length > 0);
+      const resting = event.transfers.filter(isResting);
+      const fresh = event.transfers.filter((each) => !seen.has(each.id) && each.items.length > 0 && !isResting(each));
       return {
         lines: [
           ...peerLines(event),
           ...fresh.map(beginning),
+          ...(resting.length > 0 ? [`queued or paused: ${resting.length}`] : []),
           ...event.offers.map((offer) => waiting(offer.id, offered(offer))),
         ],
-        seen: new Set(event.transfers.flatMap(({ id, items }) => (items.length > 0 ? [id] : []))),
+        seen: new Set(event.transfers.flatMap((each) => (each.items.length > 0 ? [keyOf(each)] : []))),
       };
     }
     case "peer":
@@ -70,10 +72,25 @@ function waiting(id: string, offer: string): string {
 
 function transferHappening(seen: Seen, transfer: TransferView): { readonly lines: string[]; readonly seen: Seen } {
   const end = ending(transfer);
-  if (end !== undefined) return { lines: end, seen: new Set([...seen].filter((id) => id !== transfer.id)) };
+  const others = () => [...seen].filter((key) => !key.startsWith(transfer.id));
+  if (end !== undefined) return { lines: end, seen: new Set(others()) };
   const named = transfer.items.length > 0; // not while the sources are still being looked through
-  if (seen.has(transfer.id) || !named) return { lines: [], seen };
-  return { lines: [beginning(transfer)], seen: new Set([...seen, transfer.id]) };
+  const key = keyOf(transfer);
+  // Between two attempts it is queued once more, which is no news.
+  if (seen.has(key) || seen.has(transfer.id) || !named) return { lines: [], seen };
+  const line = isResting(transfer) ? `queued: ${whatAndWho(transfer)}` : beginning(transfer);
+  return { lines: [line], seen: new Set([...others(), key]) };
+}
+
+/** What is known of it: that it is queued, or that it was begun. */
+function keyOf(transfer: TransferView): string {
+  return isResting(transfer) ? `${transfer.id} queued` : transfer.id;
+}
+
+/** Nothing of it is on its way. A queued one may be calling a device that is not there. */
+function isResting({ state, queue }: TransferView): boolean {
+  const calls = state === "preparing" || state === "connecting";
+  return state === "queued" || state === "paused" || (queue !== null && calls);
 }
 
 function beginning(transfer: TransferView): string {

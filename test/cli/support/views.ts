@@ -7,6 +7,7 @@ import type {
   InboxView,
   OfferView,
   PeerView,
+  QueueView,
   SettingView,
   StatusView,
   TransferView,
@@ -60,6 +61,10 @@ export function transfer(change: Partial<TransferView> = {}): TransferView {
     canRetry: false,
     ...change,
   };
+}
+
+export function queue(change: Partial<QueueView> = {}): QueueView {
+  return { why: "away", expiresAt: "2026-05-08T12:00:00.000Z", copied: false, ...change };
 }
 
 export function item(name: string, as: string | null = null): TransferView["items"][number] {

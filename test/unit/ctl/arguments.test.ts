@@ -73,6 +73,15 @@ describe("A command line", () => {
     expect(read(...argv)).toBeUndefined();
   });
 
+  it("has options that may have a value, behind = and nowhere else", () => {
+    const options = (...argv: string[]) => read(...argv)?.options;
+    expect(options("send", "a", "b", "--queue", "--wait")).toMatchObject({ wait: "" });
+    expect(options("send", "--wait", "--queue", "a", "b")).toMatchObject({ wait: "" });
+    expect(options("send", "a", "b", "--wait=10m", "--queue")).toMatchObject({ wait: "10m" });
+    expect(read("send", "a", "--", "--wait")?.positionals).toEqual(["a", "--wait"]);
+    expect(read("send", "a", "--wait", "10m")?.positionals).toEqual(["a", "10m"]);
+  });
+
   it("asks for something only before --", () => {
     expect(asksFor(["send", "a", "--help"], "--help")).toBe(true);
     expect(asksFor(["send", "a", "--", "--help"], "--help")).toBe(false);

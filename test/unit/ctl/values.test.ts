@@ -9,9 +9,11 @@ import {
   parsePath,
   parsePattern,
   parsePlace,
+  parseQueueTtl,
   parseRate,
   parseSince,
   parseTtl,
+  parseWait,
   refuseInvite,
 } from "../../../src/ctl/values.ts";
 
@@ -25,16 +27,29 @@ describe("A duration", () => {
     ["1h30m", 5_400_000],
     ["1h0m5s", 3_605_000],
     ["0s", 0],
+    ["7d", 604_800_000],
+    ["1d12h", 129_600_000],
   ])("is written %s", (text, ms) => {
     expect(parseDuration(text)).toBe(ms);
   });
 
-  it.each(["", "10", "m", "5 m", "1.5h", "-5m", "5m1h", "5m5m", "1d", "10M", "5m\n", "9999999s", "５m"])(
+  it.each(["", "10", "m", "5 m", "1.5h", "-5m", "5m1h", "5m5m", "1D", "10M", "5m\n", "9999999s", "５m"])(
     "is not written %j",
     (text) => {
       expect(() => parseDuration(text)).toThrow(usage);
     },
   );
+
+  it("of a queued transfer is a second to a year", () => {
+    expect(parseQueueTtl("1s")).toBe(1_000);
+    expect(parseQueueTtl("365d")).toBe(31_536_000_000);
+    for (const text of ["0s", "366d"]) expect(() => parseQueueTtl(text)).toThrow(usage);
+  });
+
+  it("to wait for is a second at least", () => {
+    expect(parseWait("1s")).toBe(1_000);
+    expect(() => parseWait("0m")).toThrow(usage);
+  });
 
   it("of an invite is a second to a day", () => {
     expect(parseTtl("1s")).toBe(1_000);
@@ -139,7 +154,7 @@ describe("A point in time", () => {
     "",
     "7",
     "d",
-    "1d12h",
+    "12h1d",
     "yesterday",
     "2026",
     "2026-5-1",

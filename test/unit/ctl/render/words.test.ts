@@ -99,6 +99,27 @@ describe("What happens is told", () => {
     expect(happenings(first.seen, { ...snapshot, transfers: [] }).seen).toEqual(none);
   });
 
+  it("once when one is queued, once when it goes, and not for each time that its device was called in vain", () => {
+    const queue = { why: null, expiresAt: null, copied: false };
+    const states = ["queued", "connecting", "queued", "connecting", "running", "waiting", "queued", "done"] as const;
+    const lines: string[] = [];
+    let seen: ReadonlySet<string> = none;
+    for (const state of states) {
+      const told = happenings(seen, { type: "transfer", seq: 1, transfer: transfer({ state, queue }) });
+      lines.push(...told.lines);
+      seen = told.seen;
+    }
+    expect(lines).toEqual([
+      "queued: report.pdf to alice",
+      "sending report.pdf to alice (1.0 MB)",
+      "sent report.pdf to alice (1.0 MB)",
+    ]);
+    expect(seen).toEqual(none);
+    const transfers = [transfer({ state: "queued", queue }), transfer({ id: "other", state: "paused", queue })];
+    const snapshot = happenings(none, { type: "snapshot", seq: 0, peers: [], transfers, offers: [] });
+    expect(snapshot.lines).toEqual(["queued or paused: 2"]);
+  });
+
   it("with the reason when something failed", () => {
     const error = { code: "E_LIMIT" as const, message: "no\n", exit: 9, retryable: false };
     const event = (change: Parameters<typeof transfer>[0]) => ({

@@ -149,8 +149,10 @@ async function confinement({ config, host, log }: DaemonDeps, { listening }: Par
 
 /** Returns whether we know whose link it is. */
 function route(parts: Parts, link: Link, keep: () => void): boolean {
-  if (link.peer === parts.key.id) return meetSelf(parts, link);
+  const isSelf = link.peer === parts.key.id;
+  if (isSelf) meetSelf(parts, link);
   if (link.alpn === ALPN_PAIR) parts.pairing.serve(link, keep);
+  else if (isSelf) void link.refuse(new LanxferError("E_NOT_PAIRED"));
   else parts.incoming.serve(link);
   const device = parts.trust.get(link.peer);
   if (device === undefined || device.policy === "block") return false;
@@ -159,10 +161,8 @@ function route(parts: Parts, link: Link, keep: () => void): boolean {
 }
 
 /** Our own key: we have called ourselves, or another machine has a copy of it. */
-function meetSelf({ mirror, suspicions }: Parts, link: Link): boolean {
+function meetSelf({ mirror, suspicions }: Parts, link: Link): void {
   if (!mirror.accepted(markOf(link))) suspicions.double(link.remoteAddress);
-  void (link.alpn === ALPN_PAIR ? link.close() : link.refuse(new LanxferError("E_NOT_PAIRED")));
-  return false;
 }
 
 /** Passes on what discovery and trust have to tell. Returns how to stop that. */

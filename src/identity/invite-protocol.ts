@@ -108,6 +108,7 @@ async function judge(channel: PairChannel, message: unknown, book: InviteBook, {
   if (request.t !== "invite-redeem" || sid === undefined || proof === undefined || theirs === undefined) {
     throw unexpected();
   }
+  if (channel.peer === channel.self) throw new LanxferError("E_INVITE"); // a copy of our own key, which proves nothing
   const session = openSession(channel, { redeemer: channel.peer, inviter: channel.self, sid });
   const secret = book.spend((open) => timingSafeEqual(proof, redeemMac(sessionKey(open, session), session, theirs)));
   if (secret === undefined) throw new LanxferError("E_INVITE");

@@ -279,6 +279,8 @@ describe("a dialler", () => {
     peer.send({ t: "pair-hello", sid: "a".repeat(26), name: "bert", port: 1 });
     expect(await peer.next("pair-refuse")).toEqual({ t: "pair-refuse" });
     expect(open.seen).toHaveLength(1);
+    // And its user is told that somebody has the key.
+    expect((await bert.client.call("get", "/v1/status", {})).double).toMatchObject({ address: "127.0.0.1" });
   });
 
   it("floods a device without a window, and nobody is asked; the window opens all the same", async () => {

@@ -4,6 +4,7 @@ import { LanxferError } from "../../../src/core/errors.ts";
 import { base32Encode, type DeviceId, shortId } from "../../../src/core/ids.ts";
 import { decodeInvite } from "../../../src/identity/invite.ts";
 import { createInviteBook, type InviteBook } from "../../../src/identity/invite-book.ts";
+import { EXPORTER_BYTES, EXPORTER_LABEL, redeemMac, sessionKey } from "../../../src/identity/invite-proof.ts";
 import { answerRedeem, type Party, type Pin, redeemInvite } from "../../../src/identity/invite-protocol.ts";
 import type { Partner } from "../../../src/identity/pairing-message.ts";
 import { openTrustStore } from "../../../src/identity/trust-store.ts";
@@ -251,6 +252,21 @@ describe("an inviter", () => {
     const { book, invite, party } = inviter();
     const [a, b] = connect(laptop, nas);
     expect((await failure(answerRedeem(b, message, book, party))).code).toBe("E_PROTO");
+    expect(await a.receive()).toEqual({ t: "invite-refuse" });
+    expect(party.pinned).toEqual([]);
+    expect(book.spend((open) => open.equals(invite.secret))).toBeDefined();
+  });
+
+  it("refuses who has the inviter's own key, and spends nothing", async () => {
+    const { book, invite, party } = inviter();
+    const [a, b] = connect(nas, nas);
+    const sid = randomBytes(16);
+    const exported = a.exportKey(EXPORTER_LABEL, sid, EXPORTER_BYTES);
+    const session = { redeemer: nas, inviter: nas, sid, exported };
+    const who = { name: "copy", port: 1 };
+    const mac = base32Encode(redeemMac(sessionKey(invite.secret, session), session, who));
+    const message = { t: "invite-redeem", sid: base32Encode(sid), ...who, mac };
+    expect((await failure(answerRedeem(b, message, book, party))).code).toBe("E_INVITE");
     expect(await a.receive()).toEqual({ t: "invite-refuse" });
     expect(party.pinned).toEqual([]);
     expect(book.spend((open) => open.equals(invite.secret))).toBeDefined();

@@ -89,6 +89,7 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
   };
   const changed = (name: SettingName): SettingView => {
     if (name === "log.level") log.setLevel(config.get(name));
+    if (name === "name") discovery.rename(config.get(name));
     return setting(name);
   };
 

@@ -10,15 +10,8 @@ import { Company } from "./company.ts";
 import type { Origin } from "./gate.ts";
 import type { LinkAddress } from "./interfaces.ts";
 import type { Source } from "./medium.ts";
-import {
-  askerOf,
-  decodeResponse,
-  type Heard,
-  isOurQuestion,
-  type OwnRecord,
-  type Query,
-  type RawPacket,
-} from "./record.ts";
+import { askerOf, isOurQuestion, type Query } from "./question.ts";
+import { contradicts, decodeResponse, type Heard, type OwnRecord, type RawPacket } from "./record.ts";
 import { Responder } from "./responder.ts";
 import { Station } from "./station.ts";
 
@@ -28,6 +21,8 @@ export interface LinkListener {
   up(): void;
   /** It does not work, or no longer. Said once. */
   failed(error: Error): void;
+  /** Somebody else has our instance name. */
+  conflict(): void;
 }
 
 export interface Link {
@@ -37,6 +32,8 @@ export interface Link {
   query(): void;
   /** The same link (isSameLink) with other addresses: announces them. */
   readdress(address: LinkAddress): void;
+  /** Announces `own`, with other names for the same device, instead of what was announced. */
+  rename(own: OwnRecord, former: "goodbye" | "silent"): void;
   /** Closes within 500 ms, with a goodbye where that can still arrive. Idempotent, never rejects. */
   close(how: "goodbye" | "silent"): Promise<void>;
 }
@@ -66,11 +63,11 @@ export const openLink: OpenLink = (address, own, listener, deps) => new StationL
 class StationLink implements Link {
   readonly company: Company;
   readonly #interface: string;
-  readonly #own: OwnRecord;
   readonly #listener: LinkListener;
   readonly #deps: LinkDeps;
   readonly #station: Station;
-  readonly #responder: Responder;
+  #own: OwnRecord;
+  #responder: Responder;
   #round: Cancel = () => {};
   #skipped = 0;
   #second: Cancel = () => {};
@@ -89,7 +86,7 @@ class StationLink implements Link {
       failed: (error: Error) => listener.failed(error),
     };
     this.#station = new Station(address, own, events, deps.clock);
-    this.#responder = new Responder(own, deps, (query) => this.#station.answer(query));
+    this.#responder = this.#responderFor(own);
     this.query();
     this.#announceAgain();
   }
@@ -104,6 +101,15 @@ class StationLink implements Link {
     if (this.#closing) return;
     this.#station.readdress(address);
     this.#station.announce();
+    this.#announceAgain();
+  }
+
+  rename(own: OwnRecord, former: "goodbye" | "silent"): void {
+    if (this.#closing) return;
+    this.#own = own;
+    this.#responder.close();
+    this.#responder = this.#responderFor(own);
+    this.#station.rename(own, former);
     this.#announceAgain();
   }
 
@@ -133,6 +139,7 @@ class StationLink implements Link {
 
   #answered(packet: RawPacket, origin: Origin): void {
     const from = this.#from(origin);
+    if (contradicts(packet, this.#own)) this.#listener.conflict();
     for (const heard of decodeResponse(packet, this.#own)) {
       if (heard.kind !== "sighting") this.#listener.heard(heard, from);
       else {
@@ -142,6 +149,10 @@ class StationLink implements Link {
         this.#listener.heard({ ...heard, addresses }, from);
       }
     }
+  }
+
+  #responderFor(own: OwnRecord): Responder {
+    return new Responder(own, this.#deps, (query) => this.#station.answer(query));
   }
 
   #from({ address }: Origin): Source {

@@ -75,6 +75,11 @@ export class Links implements Medium {
     this.#stopScanning = this.#deps.clock.every(SCAN, () => this.#scan());
   }
 
+  rename(own: OwnRecord, former: "goodbye" | "silent"): void {
+    this.#own = own;
+    for (const slot of this.#slots) slot.link?.rename(own, former);
+  }
+
   query(): void {
     for (const slot of this.#slots) slot.link?.query();
   }
@@ -185,6 +190,7 @@ export class Links implements Medium {
       heard: (heard, from) => this.#listener?.heard(heard, from),
       up: () => this.#up(slot),
       failed: (error) => this.#failed(slot, error),
+      conflict: () => this.#listener?.conflict(),
     };
   }
 

@@ -15,11 +15,15 @@ export interface MediumListener {
   lost(name: string): void;
   /** There is a link that was not there before. */
   joined(): void;
+  /** Somebody else has our instance name. */
+  conflict(): void;
 }
 
 export interface Medium {
   /** Announces `own` and reports what others say until it is closed. Never fails: it waits for a network. */
   open(own: OwnRecord, listener: MediumListener): void;
+  /** Announces `own`, with other names for the same device, instead of what was announced. */
+  rename(own: OwnRecord, former: "goodbye" | "silent"): void;
   /** Asks everybody to answer. */
   query(): void;
   interfaces(): readonly InterfaceView[];

@@ -119,6 +119,13 @@ class MemoryMedium implements Medium {
     this.#stopRounds = this.#clock.every(ROUND, () => this.query());
   }
 
+  rename(own: OwnRecord, former: "goodbye" | "silent"): void {
+    const before = this.#own;
+    this.#own = own;
+    this.#announce();
+    if (before && former === "goodbye") this.#say({ kind: "goodbye", instance: before.instance.toLowerCase() });
+  }
+
   query(): void {
     this.#lan.send(this, (node) => node.#asked());
     this.#asked(); // others hear our own answer as a sign of life

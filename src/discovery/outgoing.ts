@@ -43,6 +43,12 @@ export function answerAddress(name: string, type: string, addresses: readonly st
   return answers.length === 0 ? undefined : { answers, additionals };
 }
 
+/** Takes back an instance of ours, and not the host that offers another one now. */
+export function farewell(records: readonly OutgoingRecord[]): OutgoingPacket {
+  const goodbyes = records.map((record) => ({ ...record, ttl: 0 }));
+  return { answers: goodbyes.flatMap(correctRecord), additionals: [] };
+}
+
 function correctSection(records: readonly OutgoingRecord[], addresses: readonly string[]): OutgoingRecord[] {
   const corrected = records.flatMap(correctRecord);
   const service = corrected.find((record) => record.type === "SRV");

@@ -14,7 +14,7 @@ import type { Medium } from "./medium.ts";
 import { type Input, isWanted, step } from "./peer-table.ts";
 import { EMPTY_TABLE, type PeerTable, peersOf } from "./peer-view.ts";
 import { Prober } from "./prober.ts";
-import { ownRecord } from "./record.ts";
+import { MAX_CONFLICTS, ownRecord } from "./record.ts";
 import type { Announcement, Discovery, Endpoint, InterfaceView, Peer, PeerEvent, Probe } from "./types.ts";
 
 export interface PresenceDeps {
@@ -28,6 +28,7 @@ const TICK = 250; // ms
 const ANSWERS = 250; // ms in which the answers to a question arrive (responder.ts), with some to spare
 const REFRESH = 1000; // ms that a user waits at most, and after which everybody may answer again (RFC 6762 6)
 const BOOT_BYTES = 10;
+const CONFLICT_PAUSE = 5000; // ms (RFC 6762 8.1), doubled each time
 
 export class Presence implements Discovery {
   readonly #medium: Medium;
@@ -35,7 +36,10 @@ export class Presence implements Discovery {
   readonly #prober: Prober;
   readonly #listeners = new Set<(event: PeerEvent) => void>();
   #table: PeerTable = EMPTY_TABLE;
-  #own: DeviceId | undefined;
+  #announcement: Announcement | undefined;
+  readonly #boot = base32Encode(randomBytes(BOOT_BYTES));
+  #conflicts = 0;
+  #conflictAt = Number.NEGATIVE_INFINITY;
   #stopTicking: Cancel = () => {};
   #refreshing: Promise<void> | undefined;
   #lookAgain: Cancel = () => {};
@@ -54,15 +58,22 @@ export class Presence implements Discovery {
   }
 
   async start(announcement: Announcement): Promise<void> {
-    invariant(this.#own === undefined && this.#closing === undefined, "discovery is started once");
-    this.#own = announcement.id;
-    const boot = base32Encode(randomBytes(BOOT_BYTES));
-    this.#medium.open(ownRecord(announcement, boot), {
+    invariant(this.#announcement === undefined && this.#closing === undefined, "discovery is started once");
+    this.#announcement = announcement;
+    this.#medium.open(ownRecord(announcement, this.#boot), {
       heard: (heard, from) => this.#apply({ kind: "heard", heard, from }),
       lost: (name) => this.#apply({ kind: "lost", interface: name }),
       joined: () => this.#apply({ kind: "joined" }),
+      conflict: () => this.#giveWay(),
     });
     this.#stopTicking = this.#deps.clock.every(TICK, () => this.#apply({ kind: "tick" }));
+  }
+
+  rename(name: string): void {
+    if (this.#announcement === undefined || this.#closing) return;
+    this.#announcement = { ...this.#announcement, name };
+    this.#conflicts = 0;
+    this.#medium.rename(ownRecord(this.#announcement, this.#boot), "goodbye");
   }
 
   peers(): readonly Peer[] {
@@ -140,7 +151,10 @@ export class Presence implements Discovery {
   #apply(input: Input): void {
     if (this.#closing) return;
     const at = { wall: this.#deps.clock.now(), steady: this.#deps.clock.monotonic() };
-    const { table, events, probes } = step(this.#table, input, at, { own: this.#own, isPaired: this.#deps.isPaired });
+    const { table, events, probes } = step(this.#table, input, at, {
+      own: this.#announcement?.id,
+      isPaired: this.#deps.isPaired,
+    });
     this.#table = table;
     for (const event of events) this.#tell(event);
     for (const probe of probes) this.#prober.ask(probe);
@@ -154,6 +168,18 @@ export class Presence implements Discovery {
         this.#deps.log.warn({ err: error }, "a listener to peer events failed");
       }
     }
+  }
+
+  /** Takes a longer instance name. Not often: whoever wants us to may claim one after the other. */
+  #giveWay(): void {
+    const now = this.#deps.clock.monotonic();
+    const pause = CONFLICT_PAUSE * 2 ** this.#conflicts;
+    if (this.#announcement === undefined || this.#closing || this.#conflicts === MAX_CONFLICTS) return;
+    if (now - this.#conflictAt < pause) return;
+    this.#conflictAt = now;
+    this.#conflicts++;
+    this.#deps.log.warn({}, "another device has our instance name: taking a longer one");
+    this.#medium.rename(ownRecord(this.#announcement, this.#boot, this.#conflicts), "silent");
   }
 
   /** Resolves after `ms`, or with `done` when that comes first. */

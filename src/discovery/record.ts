@@ -27,6 +27,11 @@ const MAX_TXT = 400; // bytes of all strings with their lengths: with the rest i
 const TXT_VERSION = "1";
 const VERSION = "1";
 
+/** Of the id in an instance name: enough to tell the devices of a link apart. */
+const ID_CHARACTERS = 4;
+/** After which nobody but an attacker can have the same name. */
+export const MAX_CONFLICTS = 3;
+
 // RFC 6762 10: 75 minutes for records that name no host.
 export const POINTER_TTL = 4500; // s
 
@@ -42,7 +47,7 @@ export interface OwnRecord {
   /** Chosen anew at each start. */
   readonly boot: string;
   readonly port: number;
-  /** First label of the instance: `<name> (<first four characters of the id>)`. */
+  /** First label of the instance: `<name> (<first characters of the id>)`. */
   readonly label: string;
   /** The whole instance name. */
   readonly instance: string;
@@ -73,22 +78,6 @@ export type Sighting = Extract<Heard, { kind: "sighting" }>;
 /** What a response can say. */
 export type Answered = Exclude<Heard, { kind: "question" }>;
 
-export interface Question {
-  readonly name: string;
-  readonly type: string;
-}
-
-/** A decoded query; `answers` is what the asker knows already, and as little to be believed as any packet. */
-export interface Query {
-  readonly questions: readonly Question[];
-  readonly answers: readonly {
-    readonly name?: unknown;
-    readonly type?: unknown;
-    readonly ttl?: unknown;
-    readonly data?: unknown;
-  }[];
-}
-
 /** A decoded packet as multicast-dns hands it over: nothing in it is to be believed. */
 export interface RawPacket {
   readonly opcode?: unknown;
@@ -104,11 +93,16 @@ interface RawRecord {
   readonly data: unknown;
 }
 
-/** Makes the records of this device. `boot` is random for each start, 1 to 32 printable characters. */
-export function ownRecord(announcement: Announcement, boot: string): OwnRecord {
+/**
+ * Makes the records of this device. `boot` is random for each start, 1 to 32
+ * printable characters; `conflicts` is how often the instance name turned out to
+ * be another's: each makes ours longer.
+ */
+export function ownRecord(announcement: Announcement, boot: string, conflicts = 0): OwnRecord {
   const { id, port } = announcement;
-  const name = announcement.name.toWellFormed(); // UTF-8 has no way to write half of a surrogate pair
-  const suffix = ` (${id.slice(0, 4)})`;
+  // UTF-8 has no way to write half of a surrogate pair; composed characters are RFC 6763 4.1.1.
+  const name = announcement.name.toWellFormed().normalize("NFC");
+  const suffix = ` (${id.slice(0, ID_CHARACTERS * (1 + Math.min(conflicts, MAX_CONFLICTS)))})`;
   // No control characters in an instance name (RFC 6763 4.1.1), and no dot: the
   // library would cut the name there. The TXT record has the name as it is.
   const plain = name
@@ -126,29 +120,14 @@ export function ownRecord(announcement: Announcement, boot: string): OwnRecord {
   return { id, boot, port, label, instance: `${label}.${SERVICE}`, host: `lanxfer-${id}.local`, txt };
 }
 
-/**
- * Our question who is here. It names ourselves as known already (RFC 6762 7.1),
- * so that nobody need tell us, and so that it is a sign of life to the others.
- */
-export function ownQuestion({ instance }: OwnRecord): Query {
-  return {
-    questions: [{ name: SERVICE, type: "PTR" }],
-    answers: [{ name: SERVICE, type: "PTR", ttl: POINTER_TTL, data: instance }],
-  };
-}
-
-/** Whether it asks who is here. */
-export function isOurQuestion({ name, type }: Question): boolean {
-  return type === "PTR" && name.toLowerCase() === SERVICE;
-}
-
-/** Who asks such a question, in lower case. Others that ask for our service name nobody, or everybody they know. */
-export function askerOf({ questions, answers }: Query): string | undefined {
-  const [question, answer] = [questions[0], answers[0]];
-  if (questions.length !== 1 || answers.length !== 1 || !question || !isOurQuestion(question)) return undefined;
-  if (answer?.type !== "PTR" || answer.ttl !== POINTER_TTL || typeof answer.data !== "string") return undefined;
-  const instance = answer.data.toLowerCase();
-  return String(answer.name).toLowerCase() === SERVICE && instance.endsWith(`.${SERVICE}`) ? instance : undefined;
+/** Whether somebody else has our instance name for a service of his (RFC 6762 9). */
+export function contradicts(packet: RawPacket, { instance, host, port }: OwnRecord): boolean {
+  const records = [...listOf(packet.answers), ...listOf(packet.additionals)].filter(isRecord);
+  return records.some(({ name, type, ttl, data }) => {
+    if (type !== "SRV" || ttl === 0 || name.toLowerCase() !== instance.toLowerCase()) return false;
+    const service = data as { readonly port?: unknown; readonly target?: unknown } | null; // compared, whatever it is
+    return service?.port !== port || String(service.target).toLowerCase() !== host;
+  });
 }
 
 /** Reads a response. What is about `own`, this very start of this device, is left out. */

@@ -5,7 +5,8 @@
  */
 
 import type { Cancel, Clock } from "../core/clock.ts";
-import { ALL_SERVICES, type OwnRecord, type Query, type Question, SERVICE } from "./record.ts";
+import type { Query, Question } from "./question.ts";
+import { ALL_SERVICES, type OwnRecord, SERVICE } from "./record.ts";
 
 const ANSWER_PAUSE = 1000; // ms until a record is multicast again (RFC 6762 6)
 const MIN_DELAY = 20; // ms, and

@@ -9,12 +9,14 @@
 
 import { createSocket, type Socket, type SocketOptions } from "node:dgram";
 import { Bonjour, type Service, type ServiceConfig } from "bonjour-service";
-import type { Clock } from "../core/clock.ts";
+import type { Cancel, Clock } from "../core/clock.ts";
 import { systemCode } from "../core/errors.ts";
 import { Gate, type Origin } from "./gate.ts";
+import { type Done, type InnerMdns, innerMdns, type Respond, takeOver } from "./inner-mdns.ts";
 import type { LinkAddress } from "./interfaces.ts";
-import { answerAddress, correct, type OutgoingPacket, type OutgoingRecord } from "./outgoing.ts";
-import { type OwnRecord, ownQuestion, type Query, type Question, type RawPacket, SERVICE_TYPE } from "./record.ts";
+import { answerAddress, correct, farewell, type OutgoingPacket, type OutgoingRecord } from "./outgoing.ts";
+import { ownQuestion, type Query, type Question } from "./question.ts";
+import { type OwnRecord, type RawPacket, SERVICE_TYPE } from "./record.ts";
 
 export interface StationListener {
   /** A question of somebody on the link, ourselves included. */
@@ -26,10 +28,10 @@ export interface StationListener {
   failed(error: Error): void;
 }
 
+const FAREWELL_AFTER = 250; // ms: until everybody has heard the new name, a goodbye of the old one looks like our end
 const STEP_OF_CLOSING = 250; // ms, for the goodbye and again for the socket
 
 export class Station {
-  readonly #own: OwnRecord;
   readonly #listener: StationListener;
   readonly #clock: Clock;
   readonly #gate: Gate;
@@ -38,8 +40,13 @@ export class Station {
   readonly #mdns: InnerMdns;
   readonly #send: Respond;
   readonly #answer: (query: Query) => void;
-  readonly #service: Service | null;
   #address: LinkAddress;
+  #own: OwnRecord;
+  #service: Service | null;
+  /** Goodbyes of former names that have not been said yet, by instance. */
+  readonly #farewells = new Map<string, OutgoingPacket>();
+  #sayFarewells: Cancel = () => {};
+  #mute = false;
   #failed = false;
   #closed = false;
 
@@ -88,6 +95,20 @@ export class Station {
     this.#gate.readdress(address);
   }
 
+  /** Announces `own` instead of what was announced, and then takes that back unless it never was ours alone. */
+  rename(own: OwnRecord, former: "goodbye" | "silent"): void {
+    const old = this.#own.instance;
+    if (former === "goodbye") this.#farewells.set(old, farewell(this.#guard(() => this.#service?.records()) ?? []));
+    // Stopping says goodbye at once, and for the host too. It also removes every pointer from the library's list.
+    this.#mute = true;
+    this.#guard(() => this.#service?.stop());
+    this.#mute = false;
+    this.#own = own;
+    this.#service = this.#guard(() => this.#publish());
+    this.#sayFarewells();
+    this.#sayFarewells = this.#clock.after(FAREWELL_AFTER, () => this.#bidFarewell());
+  }
+
   /** `address` as it is to be dialled, when it is on this link. */
   reachable(address: string): string | undefined {
     return this.#gate.reachable(address);
@@ -95,11 +116,19 @@ export class Station {
 
   /** Closes within 500 ms, with a goodbye where that can still arrive. Never rejects. */
   async close(how: "goodbye" | "silent"): Promise<void> {
+    this.#sayFarewells();
+    if (how === "goodbye") this.#bidFarewell();
     this.#closed = true;
     // First deaf, then goodbye: an answer to a late question would take it back.
     this.#socket.removeAllListeners("message");
     if (how === "goodbye" && !this.#failed) await this.#within((done) => this.#service?.stop(done));
     await this.#within((done) => this.#bonjour.destroy(done));
+  }
+
+  #bidFarewell(): void {
+    this.#farewells.delete(this.#own.instance); // it is ours again
+    for (const packet of this.#farewells.values()) this.#send(packet, (error) => this.#sent(error));
+    this.#farewells.clear();
   }
 
   #publish(): Service {
@@ -145,7 +174,7 @@ export class Station {
   #transmit(packet: OutgoingPacket | readonly OutgoingRecord[], done?: Done): void {
     const whole = isList(packet) ? { answers: packet, additionals: [] } : packet;
     const corrected = correct(whole, this.#told());
-    if (corrected === undefined) done?.(null);
+    if (corrected === undefined || this.#mute) done?.(null);
     else {
       this.#send(corrected, (error) => {
         this.#sent(error);
@@ -206,36 +235,4 @@ function multicastOptions({ family, address, interface: name }: LinkAddress): ob
 
 function isList(packet: OutgoingPacket | readonly OutgoingRecord[]): packet is readonly OutgoingRecord[] {
   return Array.isArray(packet);
-}
-
-type Done = (error: Error | null | undefined) => void;
-type Respond = (packet: OutgoingPacket | readonly OutgoingRecord[], done?: Done) => void;
-type Listener = (...args: never[]) => void;
-
-/** The part of an event emitter that is needed to stand between it and its listeners. */
-interface Emitter {
-  on(event: string, listener: Listener): unknown;
-  listeners(event: string): unknown[];
-  removeAllListeners(event: string): unknown;
-}
-
-/** The multicast-dns object inside the library: public in JavaScript, `any` in its types. */
-interface InnerMdns extends Emitter {
-  respond: Respond;
-  query(query: Query, done: Done): void;
-}
-
-function innerMdns(bonjour: Bonjour): InnerMdns {
-  // `server` is private in the types only. Without it there is no listener for
-  // errors, so that a second responder on the port would end the process.
-  return (bonjour as unknown as { readonly server: { readonly mdns: InnerMdns } }).server.mdns;
-}
-
-/** Removes the listeners that the library set on `event` and returns a function that calls them. */
-function takeOver(emitter: Emitter, event: string): (...args: unknown[]) => void {
-  const listeners = emitter.listeners(event) as ((...args: unknown[]) => void)[]; // an emitter holds nothing else
-  emitter.removeAllListeners(event);
-  return (...args) => {
-    for (const listener of listeners) Reflect.apply(listener, emitter, args);
-  };
 }

@@ -62,6 +62,8 @@ export type Probe = (endpoint: Endpoint, signal: AbortSignal) => Promise<DeviceI
 export interface Discovery {
   /** Begins to announce and to listen. Never fails because of a network: it waits for one. */
   start(announcement: Announcement): Promise<void>;
+  /** Announces another name at once: others see the same device, renamed. `name` as in Announcement. */
+  rename(name: string): void;
   /** Peers known now, in no particular order. Own announcements are left out. */
   peers(): readonly Peer[];
   /** Calls `listener` at each change until the returned function is called. */

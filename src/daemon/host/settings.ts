@@ -50,7 +50,7 @@ interface Setting {
 }
 
 export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
-  name: { schema: deviceName, live: false, description: "how this device is called on the network" },
+  name: { schema: deviceName, live: true, description: "how this device is called on the network" },
   port: {
     schema: z.number().int().min(1).max(65_535),
     live: false,

@@ -74,6 +74,19 @@ function conforms(open: () => Promise<World>): void {
     expect(anna.events.length).toBeGreaterThan(told);
   });
 
+  it("shows a device that is renamed as the same device, without doubting it", async () => {
+    await using world = await open();
+    const anna = await world.device("anna");
+    const bert = await world.device("bert");
+    await within(world, 3000, () => peerOf(anna, bert));
+    await world.pass(1500); // its announcements are over
+    bert.discovery.rename("Bertram 🦊");
+    await within(world, 3000, () => (peerOf(anna, bert)?.name === "Bertram 🦊" ? true : undefined));
+    await world.pass(3000);
+    expect(eventsOf(anna, bert)).toEqual(["up present", "changed present"]);
+    expect(peerOf(anna, bert)?.name).toBe("Bertram 🦊");
+  });
+
   it("shows a hint while it answers, and until it is taken back", async () => {
     await using world = await open();
     const anna = await world.device("anna");

@@ -4,7 +4,8 @@ import { type Clock, systemClock } from "../../../src/core/clock.ts";
 import type { LinkAddress } from "../../../src/discovery/interfaces.ts";
 import { type Link, openLink } from "../../../src/discovery/link.ts";
 import type { Source } from "../../../src/discovery/medium.ts";
-import { ALL_SERVICES, type Heard, ownQuestion, ownRecord, SERVICE } from "../../../src/discovery/record.ts";
+import { ownQuestion } from "../../../src/discovery/question.ts";
+import { ALL_SERVICES, type Heard, ownRecord, SERVICE } from "../../../src/discovery/record.ts";
 import { eventually } from "../../support/process.ts";
 import { ManualClock } from "./support/clock.ts";
 import { describeOnLoopback, Observer } from "./support/loopback.ts";
@@ -27,6 +28,7 @@ let own: ReturnType<typeof ownRecord>;
 let heard: { heard: Heard; from: Source }[];
 let failures: Error[];
 let worked: number;
+let conflicts: number;
 let link: Link | undefined;
 let before: number;
 let needed: boolean;
@@ -37,6 +39,7 @@ beforeEach(() => {
   heard = [];
   failures = [];
   worked = 0;
+  conflicts = 0;
   before = sockets();
   needed = true;
 });
@@ -52,6 +55,7 @@ function open(address: LinkAddress = LO, clock: Clock = systemClock): Link {
     heard: (what: Heard, from: Source) => heard.push({ heard: what, from }),
     up: () => worked++,
     failed: (error: Error) => failures.push(error),
+    conflict: () => conflicts++,
   };
   link = openLink(address, own, listener, { clock, random: () => 0, isNeeded: () => needed });
   return link;
@@ -190,6 +194,57 @@ describeOnLoopback("a link", () => {
     await observer.say(codec.encode({ type: "query", questions: [{ name: own.host, type: "AAAA" }] }));
     const answer = await eventually("an answer", () => told()[announced]);
     expect(answer).toMatchObject({ name: own.host, data: "2001:db8::1", flush: true });
+  });
+
+  it("announces another name before it takes back the old one, and not its host", async () => {
+    await using observer = await Observer.open();
+    const started = open();
+    await eventually("an announcement", () => observer.about(own.id)[0]);
+    const renamed = ownRecord({ id: own.id, name: "Renamed", port: 4711 }, "boot1");
+    const before = observer.packets.length;
+    started.rename(renamed, "goodbye");
+    const told = () => observer.packets.slice(before).filter(({ type }) => type === "response");
+    const goodbye = await eventually("a goodbye", () =>
+      told().find(({ answers }) => answers.some(({ ttl }) => ttl === 0)),
+    );
+    expect(goodbye.answers.map(({ type, name, ttl }) => [type, name, ttl])).toEqual([
+      ["PTR", SERVICE, 0],
+      ["SRV", own.instance, 0],
+      ["TXT", own.instance, 0],
+    ]);
+    const [first] = observer.about(renamed.instance);
+    expect(first && told().indexOf(first)).toBeLessThan(told().indexOf(goodbye));
+    await pause(1100); // what was answered a moment ago is not repeated
+    const answered = told().length;
+    await observer.say(QUESTION);
+    const answer = await eventually("an answer", () => told()[answered]);
+    expect(answer.answers.map(({ data }) => data)).toEqual([renamed.instance]);
+    await started.close("goodbye");
+    await eventually("a goodbye in the new name", () =>
+      told().find(({ answers }) => answers.some(({ ttl, data }) => ttl === 0 && data === renamed.instance)),
+    );
+  });
+
+  it("can be renamed again and again: what is its name in the end is not taken back", async () => {
+    await using observer = await Observer.open();
+    const started = open();
+    await eventually("an announcement", () => observer.about(own.id)[0]);
+    const other = ownRecord({ id: own.id, name: "Other", port: 4711 }, "boot1");
+    for (const each of [other, own, other, own]) started.rename(each, "goodbye");
+    const goodbyes = () =>
+      observer.packets.flatMap(({ answers }) => answers.filter(({ type, ttl }) => type === "PTR" && ttl === 0));
+    await eventually("a goodbye", () => goodbyes().find(({ data }) => data === other.instance));
+    await pause(100);
+    expect(goodbyes().filter(({ data }) => data === own.instance)).toEqual([]);
+  });
+
+  it("says when somebody else has its name, and not when it hears itself", async () => {
+    await using observer = await Observer.open();
+    open();
+    await eventually("two announcements", () => (observer.about(own.id).length >= 2 ? true : undefined));
+    expect(conflicts).toBe(0);
+    await observer.say(encode(recordsOf({ id: idOf(`${seed} other`), label: own.label, port: own.port })));
+    await eventually("a conflict", () => (conflicts === 1 ? true : undefined));
   });
 
   it("stands any garbage, and answers afterwards", async () => {

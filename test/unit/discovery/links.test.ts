@@ -6,7 +6,7 @@ import type { Interfaces, LinkAddress } from "../../../src/discovery/interfaces.
 import type { LinkListener, OpenLink } from "../../../src/discovery/link.ts";
 import { Links } from "../../../src/discovery/links.ts";
 import type { Heard } from "../../../src/discovery/record.ts";
-import { ownRecord } from "../../../src/discovery/record.ts";
+import { type OwnRecord, ownRecord } from "../../../src/discovery/record.ts";
 import { ManualClock } from "./support/clock.ts";
 import { idOf } from "./support/packets.ts";
 import { sighting } from "./support/table.ts";
@@ -28,6 +28,7 @@ let list: () => Interfaces;
 let happened: string[];
 let warned: string[];
 let open: Map<string, LinkListener>;
+let opened: OwnRecord[];
 let needed: Map<string, () => boolean>;
 let companies: Map<string, Company>;
 let refuse: Error | null;
@@ -35,16 +36,18 @@ let links: Links;
 let heard: Heard[];
 let joined: number;
 
-const openLink: OpenLink = ({ interface: name, address }: LinkAddress, _own, listener, { isNeeded }) => {
+const openLink: OpenLink = ({ interface: name, address }: LinkAddress, announced, listener, { isNeeded }) => {
   if (refuse) throw refuse;
   happened.push(`open ${name} ${address}`);
   open.set(address, listener);
+  opened.push(announced);
   needed.set(address, isNeeded);
   const company = new Company(clock);
   companies.set(address, company);
   return {
     company,
     query: () => happened.push(`query ${name}`),
+    rename: ({ label }, former) => happened.push(`rename ${name} ${label} ${former}`),
     readdress: ({ cidrs }) => happened.push(`readdress ${name} ${cidrs.join(" ")}`),
     close: async (how) => void happened.push(`close ${name} ${address} ${how}`),
   };
@@ -57,6 +60,7 @@ beforeEach(() => {
   happened = [];
   warned = [];
   open = new Map();
+  opened = [];
   needed = new Map();
   companies = new Map();
   refuse = null;
@@ -78,6 +82,7 @@ const start = () =>
     heard: (what) => heard.push(what),
     lost: (name) => happened.push(`lost ${name}`),
     joined: () => joined++,
+    conflict: () => happened.push("conflict"),
   });
 const system = (code: string) => Object.assign(new Error(code), { code });
 
@@ -194,6 +199,22 @@ describe("the links", () => {
     expect(happened.slice(1)).toEqual(["close eth0 192.0.2.2 silent", "lost eth0", "open eth0 192.0.2.2"]);
     await clock.pass(10_000);
     expect(happened).toHaveLength(4);
+  });
+
+  it("are all renamed, and so are those that are opened later", async () => {
+    const renamed = ownRecord({ id: idOf("own"), name: "Renamed", port: 1 }, "b");
+    start();
+    links.rename(renamed, "goodbye");
+    expect(happened.slice(1)).toEqual([`rename eth0 ${renamed.label} goodbye`]);
+    interfaces = { eth0: card("192.0.2.2"), wlan0: card("198.51.100.2") };
+    await clock.pass(1000);
+    expect(opened.map(({ label }) => label)).toEqual([own.label, renamed.label]);
+  });
+
+  it("pass on that somebody else has our name", () => {
+    start();
+    open.get("192.0.2.2")?.conflict();
+    expect(happened.slice(1)).toEqual(["conflict"]);
   });
 
   it("that cannot be opened are tried again ever more rarely, with one line in the log", async () => {

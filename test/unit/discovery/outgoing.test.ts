@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { answerAddress, correct } from "../../../src/discovery/outgoing.ts";
+import { answerAddress, correct, farewell } from "../../../src/discovery/outgoing.ts";
 import { ALL_SERVICES, SERVICE } from "../../../src/discovery/record.ts";
 
 const HOST = "lanxfer-x.local";
@@ -74,5 +74,18 @@ describe("the answer to a question for our addresses", () => {
   it("is none where there are none of that family", () => {
     expect(answerAddress(HOST, "AAAA", ["192.0.2.2"])).toBeUndefined();
     expect(answerAddress(HOST, "TXT", own)).toBeUndefined();
+  });
+});
+
+describe("the goodbye of a former name", () => {
+  it("takes back the instance, and neither the host nor the list of everybody's services", () => {
+    const shared = { name: ALL_SERVICES, type: "PTR", ttl: 120, data: SERVICE };
+    const { answers, additionals } = farewell([pointer, service, text, shared, record("192.0.2.2")]);
+    expect(answers.map(({ type, name, ttl, flush = false }) => [type, name, ttl, flush])).toEqual([
+      ["PTR", SERVICE, 0, false],
+      ["SRV", INSTANCE, 0, true],
+      ["TXT", INSTANCE, 0, true],
+    ]);
+    expect(additionals).toEqual([]);
   });
 });

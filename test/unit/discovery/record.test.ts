@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { safe } from "../../../src/core/text.ts";
-import { decodeResponse, MAX_INSTANCES, ownRecord, SERVICE } from "../../../src/discovery/record.ts";
+import { contradicts, decodeResponse, MAX_INSTANCES, ownRecord, SERVICE } from "../../../src/discovery/record.ts";
 import { codec, encode, idOf, recordsOf, response, type Saying } from "./support/packets.ts";
 
 const own = { id: idOf("own"), boot: "boot1" };
@@ -34,6 +34,22 @@ describe("our own record", () => {
     const { label, txt } = ownRecord({ id: anna, name: "dr.\u001b[2J\nwho", port: 1 }, "b");
     expect(label).toBe(`dr- [2J who (${anna.slice(0, 4)})`);
     expect(txt["name"]).toBe("dr.\u001b[2J\nwho");
+  });
+
+  it("is composed, however the name was typed", () => {
+    const { label, txt } = ownRecord({ id: anna, name: "Zoe\u0308", port: 1 }, "b");
+    expect(txt["name"]).toBe("Zo\u00eb");
+    expect(label).toBe(`Zo\u00eb (${anna.slice(0, 4)})`);
+  });
+
+  it("has more of the id in its instance name with each conflict, up to a quarter of it, and the same identity", () => {
+    const records = [0, 1, 2, 3, 4, 99].map((n) => ownRecord({ id: anna, name: "ü".repeat(40), port: 1 }, "b", n));
+    const suffixes = records.map(({ label }) => /\((.*)\)$/.exec(label)?.[1]);
+    expect(suffixes).toEqual([4, 8, 12, 16, 16, 16].map((length) => anna.slice(0, length)));
+    for (const { label, txt, host } of records) {
+      expect(Buffer.byteLength(label)).toBeLessThanOrEqual(63);
+      expect([txt, host]).toEqual([records[0]?.txt, records[0]?.host]);
+    }
   });
 
   it("has a name even when the setting leaves nothing of one", () => {
@@ -208,5 +224,24 @@ describe("a response that is not as we would write it", () => {
       decodeResponse(response([{ name: SERVICE, type: "PTR", ttl: 1, data: "_services._dns-sd._udp.local" }]), own),
     ).toEqual([]);
     expect(decodeResponse(response([{ name: SERVICE, type: "PTR", ttl: 1, data: `.${SERVICE}` }]), own)).toEqual([]);
+  });
+});
+
+describe("somebody else's record of our instance name", () => {
+  const mine = ownRecord({ id: anna, name: "Anna", port: 4711 }, "b");
+  const said = (saying: Saying) => contradicts(response(recordsOf({ label: mine.label, ...saying })), mine);
+
+  it("contradicts us when it is a service of another host or port", () => {
+    expect(said({ id: idOf("mallory"), port: 4711 })).toBe(true);
+    expect(said({ id: anna, port: 4712 })).toBe(true);
+    expect(said({ id: idOf("mallory"), port: 4711, label: mine.label.toUpperCase() })).toBe(true);
+  });
+
+  it("does not when it is our own, a goodbye, or of another name", () => {
+    expect(said({ id: anna, port: 4711 })).toBe(false);
+    expect(said({ id: idOf("mallory"), port: 1, ttl: 0 })).toBe(false);
+    expect(said({ id: idOf("mallory"), port: 1, label: "Anna (aaaa)" })).toBe(false);
+    expect(contradicts({}, mine)).toBe(false);
+    expect(contradicts({ answers: [{ name: mine.instance, type: "SRV", ttl: 1, data: null }] }, mine)).toBe(true);
   });
 });

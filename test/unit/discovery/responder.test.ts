@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { ALL_SERVICES, ownQuestion, ownRecord, type Query, SERVICE } from "../../../src/discovery/record.ts";
+import { ownQuestion, type Query } from "../../../src/discovery/question.ts";
+import { ALL_SERVICES, ownRecord, SERVICE } from "../../../src/discovery/record.ts";
 import { Responder } from "../../../src/discovery/responder.ts";
 import { ManualClock } from "./support/clock.ts";
 import { idOf } from "./support/packets.ts";

@@ -248,6 +248,7 @@ export const statusView = z.object({
   startedAt: z.string(),
   id: z.string(),
   short: z.string(),
+  formatted: z.string(),
   name: z.string(),
   port: z.number().int(),
   inbox: z.object({ path: z.string(), free: z.number().int().nullable(), problem: z.string().nullable() }),

@@ -10,6 +10,7 @@
  */
 
 import { addAbortSignal, type Readable } from "node:stream";
+import type { DoneLine } from "../control/lines.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ExitCode } from "../core/errors.ts";
 import { type Details, type ErrorView, LanxferError, toLanxferError, toView } from "../core/errors.ts";
@@ -40,6 +41,7 @@ export interface UiOptions {
   readonly interrupt: () => void;
 }
 
+const INTERRUPTED = new Set([130, 143]); // by Ctrl-C, by SIGTERM
 const DEFAULT_COLUMNS = 80;
 const DEFAULT_ROWS = 24;
 const SECOND = 1_000;
@@ -242,8 +244,9 @@ export class Ui {
     if (this.#finished) return;
     this.#finished = true;
     this.clearStatus();
-    const error = this.#error ?? (exit === 0 ? undefined : { code: "E_CANCELLED", message: "cancelled" });
-    this.object({ event: "done", ok: exit === 0, exit, ...(exit !== 0 && error && { error }) });
+    const error = this.#error ?? (INTERRUPTED.has(exit) ? { code: "E_CANCELLED", message: "cancelled" } : undefined);
+    const done: DoneLine = { event: "done", ok: exit === 0, exit, ...(exit !== 0 && error && { error }) };
+    this.object(done);
   }
 
   /** Resolves when stdout has taken everything. Throws E_STATE when it did not, for another reason than a reader who left. */

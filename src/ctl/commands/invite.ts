@@ -5,6 +5,7 @@
  */
 
 import type { ControlClient } from "../../control/client.ts";
+import type { InviteFileLine } from "../../control/lines.ts";
 import type { InviteView } from "../../control/schema.ts";
 import type { ExitCode } from "../../core/errors.ts";
 import { formatDuration } from "../../core/text.ts";
@@ -25,7 +26,8 @@ export async function invite(client: ControlClient, args: Args, ui: Ui, signal: 
   const { out } = args;
   const made = out === undefined ? await make(client, args, signal) : await makeInto(out, client, args, signal);
   const { text, expiresAt } = made;
-  ui.object(out === undefined ? { text, expiresAt } : { file: out, expiresAt });
+  const line: InviteView | InviteFileLine = out === undefined ? { text, expiresAt } : { file: out, expiresAt };
+  ui.object(line);
   ui.print(out === undefined ? text : `the invite is in ${path(out)}`);
   const within = formatDuration(Date.parse(expiresAt) - ui.clock.now());
   const use =

@@ -1,6 +1,7 @@
 /** `peers`: who is on the network, once or continuously. */
 
 import type { ControlClient } from "../../control/client.ts";
+import type { PeersLine } from "../../control/lines.ts";
 import type { ControlEvent, PeerView } from "../../control/schema.ts";
 import type { ExitCode } from "../../core/errors.ts";
 import { safe } from "../../core/text.ts";
@@ -50,7 +51,12 @@ async function watchPeers(client: ControlClient, ui: Ui, signal: AbortSignal): P
   let here = new Map<string, PeerView>();
   for await (const event of eventsOf(client, signal)) {
     if (event.type !== "snapshot" && event.type !== "peer") continue;
-    ui.object(event.type === "snapshot" ? { type: event.type, seq: event.seq, peers: event.peers } : event);
+    const snapshot = ({ type, seq, peers }: Extract<ControlEvent, { type: "snapshot" }>): PeersLine => ({
+      type,
+      seq,
+      peers,
+    });
+    ui.object(event.type === "snapshot" ? snapshot(event) : event);
     here = after(here, event);
     if (ui.screen === undefined) ui.print(...peerLines(event));
     else await draw([...here.values()], ui);

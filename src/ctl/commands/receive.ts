@@ -1,6 +1,7 @@
 /** `receive`: waits for what arrives, and prints where it is. */
 
 import type { ControlClient } from "../../control/client.ts";
+import type { ArrivalLine } from "../../control/lines.ts";
 import type { Cancel } from "../../core/clock.ts";
 import type { ExitCode } from "../../core/errors.ts";
 import { LanxferError } from "../../core/errors.ts";
@@ -28,7 +29,8 @@ export async function receive(client: ControlClient, args: Args, ui: Ui, signal:
     for await (const { paths, ...arrival } of arrivals(client, ui.clock, until)) {
       if (sender !== undefined && arrival.from.id !== sender) continue;
       for (const path of paths) ui.path(path, args.null ? "\0" : "\n");
-      ui.object({ event: "arrival", ...arrival, paths });
+      const line: ArrivalLine = { event: "arrival", ...arrival, paths: [...paths] };
+      ui.object(line);
       if (args.once) return 0;
       stopWaiting();
       stopWaiting = wait();

@@ -2,6 +2,7 @@
 
 import { existsSync } from "node:fs";
 import type { ControlClient } from "../../control/client.ts";
+import type { ServiceLine } from "../../control/lines.ts";
 import { ERRORS, type ExitCode, LanxferError } from "../../core/errors.ts";
 import { safe } from "../../core/text.ts";
 import { path } from "../render/words.ts";
@@ -84,7 +85,8 @@ export async function status(_client: ControlClient, args: Args, ui: Ui, signal:
   const program = rest.at(-1);
   const outdated = definition !== undefined && service.installSteps(now).some(({ do: what }) => what !== "run");
   const view = { ...now, definition: definition?.path ?? null, outdated, node: node ?? null, program: program ?? null };
-  ui.object({ ...view, lingers: lingers ?? null });
+  const line: ServiceLine = { ...view, lingers: lingers ?? null };
+  ui.object(line);
   const facts: [string, string][] = [
     ["state", safe(now.words)],
     ["enabled", now.enabled ? `yes, it starts ${safe(service.starts)}` : "no"],

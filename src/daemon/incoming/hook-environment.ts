@@ -9,7 +9,7 @@ import type { HistoryView } from "../../control/schema.ts";
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Who and where the user is, in which language, and on which desktop. */
-const INHERITED = new Set([
+export const INHERITED: ReadonlySet<string> = new Set([
   "PATH",
   "HOME",
   "USER",

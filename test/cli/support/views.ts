@@ -159,6 +159,7 @@ export function status(change: Partial<StatusView> = {}): StatusView {
     startedAt: MIDDAY,
     id: ID,
     short: ID.slice(0, 8),
+    formatted: IDENTITY.formatted,
     name: "desk",
     port: 25_726,
     inbox: { path: "/home/me/LanInbox", free: 51_000_000_000, problem: null },

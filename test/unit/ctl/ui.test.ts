@@ -114,6 +114,12 @@ describe("The output of lanxferctl --json", () => {
     expect(JSON.parse(stdout.text)).toMatchObject({ exit: 143, error: { code: "E_CANCELLED" } });
   });
 
+  it("calls nothing cancelled that was not interrupted", () => {
+    const { ui, stdout } = screen(false, { json: true });
+    ui.finish(3);
+    expect(JSON.parse(stdout.text)).toEqual({ v: 1, event: "done", ok: false, exit: 3 });
+  });
+
   it("is left out of the output for people", () => {
     const { ui, stdout } = screen(false);
     ui.object({});

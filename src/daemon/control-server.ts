@@ -17,26 +17,39 @@ export interface ControlServer {
   close(): Promise<void>;
 }
 
-/** Connections beyond this are refused; one person and their scripts need far fewer. */
-const MAX_CONNECTIONS = 256;
 /** How long a second daemon waits for an answer of the first (milliseconds). */
 const PROBE_MS = 2_000;
 
+export interface ControlOptions {
+  readonly path: string;
+  /** Whose directory it has to be. */
+  readonly uid: number;
+  /** Connections beyond this are refused. */
+  readonly connections: number;
+  /** Told of a connection that could not be accepted. */
+  readonly onError: (error: Error) => void;
+}
+
 /** Rejects with E_SOCKET for an unsafe directory, E_RUNNING when another daemon answers there. */
-export async function serveControl(path: string, uid: number, api: ControlApi): Promise<ControlServer> {
+export async function serveControl(options: ControlOptions, api: ControlApi): Promise<ControlServer> {
+  const { path, uid, connections, onError } = options;
   await prepareDirectory(dirname(path), uid);
   await removeStale(path);
   const server = createAdaptorServer({ fetch: api.fetch, createServer }) as Server; // made by node:http just above
-  server.maxConnections = MAX_CONNECTIONS;
+  server.maxConnections = connections;
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) =>
+    const failed = (error: Error) =>
       reject(
         systemCode(error) === "EADDRINUSE"
           ? new LanxferError("E_RUNNING", { path })
           : new LanxferError("E_SOCKET", { path: dirname(path), text: error.message }, { cause: error }),
-      ),
-    );
-    server.listen(path, resolve);
+      );
+    server.once("error", failed);
+    server.listen(path, () => {
+      server.removeListener("error", failed);
+      server.on("error", onError);
+      resolve();
+    });
   });
   await chmod(path, 0o600);
   let closing: Promise<void> | undefined;

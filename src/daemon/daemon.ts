@@ -19,6 +19,7 @@ import { ALPN_PAIR } from "../transfer/wire.ts";
 import { createHandlers } from "./control-handlers.ts";
 import { serveControl } from "./control-server.ts";
 import type { DaemonDeps } from "./deps.ts";
+import { sharesOf } from "./host/descriptors.ts";
 import { isMountPoint, prepareInbox } from "./host/inbox.ts";
 import { probeSandbox, type Sandbox } from "./host/sandbox.ts";
 import { markOf } from "./mirror.ts";
@@ -38,10 +39,6 @@ export interface Daemon {
   /** Ends everything in order; running transfers get up to 5 s. All steps run, then it rejects if one failed. Idempotent. */
   close(): Promise<void>;
 }
-
-/** Connections that may be open before we know whose they are, and most of the descriptors that they may take. */
-const MOST_STRANGERS = 256;
-const SHARE_OF_STRANGERS = 1 / 4;
 
 type Step = () => Promise<void> | void;
 
@@ -74,9 +71,14 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
   const ready = new Promise<void>((resolve) => {
     open = resolve;
   });
+  const shares = sharesOf(host.descriptors);
   const control = await serveControl(
-    host.places.socket,
-    host.uid,
+    {
+      path: host.places.socket,
+      uid: host.uid,
+      connections: shares.control,
+      onError: (error) => log.warn({ err: error }, "control connection not accepted"),
+    },
     createControlApi(handlers, { version: VERSION, ready, onInternalError }),
   );
   down.push(() => control.close());
@@ -101,7 +103,7 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
     clock,
     allocate: parts.memory.allocate,
     ownAddresses: deps.ownAddresses,
-    places: Math.min(MOST_STRANGERS, Math.floor(host.descriptors * SHARE_OF_STRANGERS)),
+    places: shares.strangers,
     onLink: (link, keep) => route(parts, link, keep),
     onRefused: (reason, address) => {
       parts.refusals.add(reason);

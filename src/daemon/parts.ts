@@ -14,6 +14,7 @@ import type { Link } from "../transfer/link.ts";
 import { SmallFiles } from "../transfer/small-files.ts";
 import { ALPN_TRANSFER, type MessageOf, RESUME } from "../transfer/wire.ts";
 import type { DaemonDeps } from "./deps.ts";
+import { sharesOf } from "./host/descriptors.ts";
 import { runHook } from "./host/hook-process.ts";
 import { inboxSpace } from "./host/inbox.ts";
 import { showNotice } from "./host/notify.ts";
@@ -159,11 +160,12 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     },
   });
   const space = () => inboxSpace(listening.inbox, listening.inboxMounted);
+  const parallel = () => Math.min(config.get("limits.parallel"), sharesOf(host.descriptors).transfers);
   const admission = new Admission(space, () => ({
     reserve: config.get("limits.reserve"),
     transfer: config.get("limits.transfer"),
     entries: config.get("limits.entries"),
-    parallel: config.get("limits.parallel"),
+    parallel: parallel(),
   }));
   const hello = (): MessageOf<"hello"> => ({
     t: "hello",
@@ -207,7 +209,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     interrupted,
     landed,
     inbox,
-    parallel: () => config.get("limits.parallel"),
+    parallel,
     trusted: (id) => trust.get(id),
     hello,
     met,

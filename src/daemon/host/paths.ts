@@ -4,6 +4,7 @@ import { lstatSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { homedir, hostname, userInfo } from "node:os";
 import { type Places, places } from "../../core/places.ts";
+import { readDescriptors } from "./descriptors.ts";
 
 export interface HostFacts {
   readonly places: Places;
@@ -36,14 +37,11 @@ export async function readHost(): Promise<HostFacts> {
     uid,
     umask: process.umask(),
     aes: await hasAes(),
-    descriptors: await mostDescriptors(),
+    descriptors: await readDescriptors(),
     pid: process.pid,
     node: process.version,
   };
 }
-
-/** What systems allow at least when Node has raised its own limit as far as it may. */
-const USUAL_DESCRIPTORS = 1_024;
 
 /** Undefined for a uid that has no entry in the system's list of users, as in some containers. */
 function userName(): string | undefined {
@@ -64,9 +62,4 @@ async function hasAes(): Promise<boolean> {
   if (process.platform !== "linux") return true;
   const info = await readFile("/proc/cpuinfo", "utf8").catch(() => "");
   return /^(?:flags|Features)\s*:.*\baes\b/m.test(info);
-}
-
-async function mostDescriptors(): Promise<number> {
-  const limits = await readFile("/proc/self/limits", "utf8").catch(() => "");
-  return Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? USUAL_DESCRIPTORS);
 }

@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-// The suites, from quick to slow. `hosts`, `disk`, `faults` and `service` need root and say so
+// The suites, from quick to slow. `hosts`, `hostile`, `disk`, `faults` and `service` need root and say so
 // when they cannot run; with CI=true that is a failure (test/support/privilege.ts).
 const suite = (name: string, testTimeout: number, parallel: boolean, globalSetup: string[] = []) => ({
   test: {
@@ -22,6 +22,7 @@ export default defineConfig({
       suite("cluster", 30_000, true),
       suite("cli", 60_000, true),
       suite("hosts", 120_000, false, ["test/support/measured.ts"]),
+      suite("hostile", 180_000, false),
       suite("disk", 120_000, false),
       suite("faults", 240_000, false),
       suite("service", 120_000, false),

@@ -230,7 +230,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     },
     ttl: () => config.get("queue.ttl"),
     queueTime: () => queueClock.now(),
-    sessions: new Sessions({ reach: (to, signal) => reach.link(to, ALPN_TRANSFER, signal), hello, met }),
+    sessions: new Sessions({ clock, reach: (to, signal) => reach.link(to, ALPN_TRANSFER, signal), hello, met }),
     isPresent: (id) => discovery.peers().some((peer) => peer.id === id && peer.state === "present"),
     ended,
   });

@@ -15,7 +15,6 @@ import type { Mirror } from "./mirror.ts";
 import { namesakesOf } from "./namesakes.ts";
 import type { Recipient } from "./outgoing/attempt.ts";
 import { firstToAnswer } from "./outgoing/dialer.ts";
-import { insist } from "./outgoing/insist.ts";
 import type { Contacts, Place } from "./record/contacts.ts";
 import type { Suspicions } from "./record/suspicions.ts";
 
@@ -122,7 +121,7 @@ export class Reach {
       const tried = (answer: DeviceId | undefined) => discovery.tried(to.id, { address: host, port }, answer);
       try {
         const options = { host, port, alpn, expect: to.id, peer: to.name };
-        const link = await insist(() => dial(options, context, stop), clock, stop);
+        const link = await dial(options, context, stop);
         tried(link.peer);
         return link;
       } catch (error) {

@@ -5,7 +5,8 @@
  *
  * Places: whoever has come no further for longest goes when there are too many,
  * first from where most of them come. An honest connection takes milliseconds
- * from step to step, so crowds lose their own places.
+ * from step to step, so crowds lose their own places. Those whose handshake has
+ * begun lose theirs only to each other, as long as they have no more than half.
  *
  * Turns: a handshake begins when its source has a turn left. Those of devices
  * that we know are given back, so only strangers use them up; then their
@@ -27,7 +28,7 @@ const STRANGER: Budget = { burst: 60, rate: 10 };
 /** Of all those sources together: about a seventh of a core. */
 const STRANGERS: Budget = { burst: 200, rate: 100 };
 /** Of an address at which we know somebody, who may share it with a stranger. */
-const KNOWN: Budget = { burst: 200, rate: 100 };
+const KNOWN: Budget = { burst: 60, rate: 100 };
 /** Sources that are remembered, and known addresses; the one that was quiet longest is forgotten first. */
 const MAX_SOURCES = 1_024;
 
@@ -41,10 +42,12 @@ export interface Doors<T> {
 interface Source<T> {
   known: boolean;
   turns: Allowance;
-  /** Who made no step for longest comes first. */
-  readonly guests: Set<T>;
+  /** Who has had no turn; who made no step for longest comes first. */
+  readonly outside: Set<T>;
   /** Those of them that have spoken and wait for their turn, the first to come first. */
   readonly waiting: Set<T>;
+  /** Whose handshake has begun, the first to begin first. */
+  readonly begun: Set<T>;
 }
 
 export class Doorkeeper<T> {
@@ -74,8 +77,8 @@ export class Doorkeeper<T> {
   enter(address: string, who: T): void {
     const source = this.#sourceOf(unmapped(address));
     this.#from.set(who, source);
-    source.guests.add(who);
-    if (source.guests.size > this.#places * SHARE_OF_SOURCE) this.#evict(source);
+    source.outside.add(who);
+    if (sizeOf(source) > this.#places * SHARE_OF_SOURCE) this.#evict(source);
     else if (this.#from.size > this.#places) this.#evict(this.#largest());
   }
 
@@ -83,7 +86,8 @@ export class Doorkeeper<T> {
   spoke(who: T): void {
     const source = this.#from.get(who);
     if (source === undefined) return;
-    step(source, who);
+    source.outside.delete(who);
+    source.outside.add(who);
     source.waiting.add(who);
     this.#queue.add(source);
     this.#serve();
@@ -94,8 +98,7 @@ export class Doorkeeper<T> {
     const source = this.#from.get(who);
     if (source === undefined) return;
     this.#from.delete(who);
-    source.guests.delete(who);
-    source.waiting.delete(who);
+    for (const set of [source.outside, source.waiting, source.begun]) set.delete(who);
     if (source.waiting.size === 0) this.#queue.delete(source);
   }
 
@@ -136,14 +139,15 @@ export class Doorkeeper<T> {
     const source = this.#sources.get(key) ?? {
       known,
       turns: new Allowance(this.#clock, known ? KNOWN : STRANGER),
-      guests: new Set<T>(),
+      outside: new Set<T>(),
       waiting: new Set<T>(),
+      begun: new Set<T>(),
     };
     this.#sources.delete(key);
     this.#sources.set(key, source);
-    for (const [other, { guests }] of this.#sources) {
+    for (const [other, each] of this.#sources) {
       if (this.#sources.size <= MAX_SOURCES) break;
-      if (guests.size === 0) this.#sources.delete(other);
+      if (sizeOf(each) === 0) this.#sources.delete(other);
     }
     return source;
   }
@@ -154,10 +158,11 @@ export class Doorkeeper<T> {
       const { source, who } = next;
       source.turns.take();
       if (!source.known) this.#strangers.take();
+      source.outside.delete(who);
       source.waiting.delete(who);
+      source.begun.add(who);
       this.#queue.delete(source);
       if (source.waiting.size > 0) this.#queue.add(source);
-      step(source, who);
       this.#doors.begin(who);
     }
     if (this.#queue.size === 0) return;
@@ -182,20 +187,19 @@ export class Doorkeeper<T> {
     const all = [...new Set(this.#from.values())];
     const strangers = all.filter(({ known }) => !known);
     return (strangers.length > 0 ? strangers : all).reduce((largest, source) =>
-      source.guests.size > largest.guests.size ? source : largest,
+      sizeOf(source) > sizeOf(largest) ? source : largest,
     );
   }
 
   #evict(source: Source<T>): void {
-    const [who] = source.guests;
+    const { outside, begun } = source;
+    const [who] = outside.size > 0 && begun.size <= sizeOf(source) / 2 ? outside : begun;
     if (who === undefined) return;
     this.leave(who);
     this.#doors.evict(who);
   }
 }
 
-/** `who` is now the one that made a step last. */
-function step<T>({ guests }: Source<T>, who: T): void {
-  guests.delete(who);
-  guests.add(who);
+function sizeOf<T>({ outside, begun }: Source<T>): number {
+  return outside.size + begun.size;
 }

@@ -89,6 +89,8 @@ describe("a receiver that hangs up after any frame", () => {
     const sources = await materialize(await mkdirIn(bert.home, "files"));
     for (let steps = 0, done = false; !done; steps++) {
       const { id } = await bert.send(mallory.credentials.id, sources);
+      // Where nothing was said it is knocked at again.
+      const again = setInterval(() => steps === 0 && mallory.server.peers.forEach(hangUp), 10);
       const peer = await (steps === 0 ? mallory.server.next() : mallory.called());
       const script = honestReceiver(peer);
       for (const step of script.slice(0, steps)) await step();
@@ -97,6 +99,7 @@ describe("a receiver that hangs up after any frame", () => {
         const view = await bert.client.call("get", "/v1/transfers/:id", { param: { id } });
         return view.endedAt !== null || view.state === "waiting" ? view : undefined;
       });
+      clearInterval(again);
       await peer.closed();
       // Of one that was accepted there would be another attempt.
       if (sent.state === "waiting") await bert.client.call("delete", "/v1/transfers/:id", { param: { id } });

@@ -3,14 +3,17 @@
  * the same device (PROTOCOL 4): five hundred queued ones need one handshake.
  */
 
+import type { Clock } from "../../core/clock.ts";
 import type { DeviceId } from "../../core/ids.ts";
 import type { RateLimit } from "../../core/rate-limit.ts";
 import type { Link } from "../../transfer/link.ts";
 import { SenderSession } from "../../transfer/sender.ts";
 import type { MessageOf } from "../../transfer/wire.ts";
 import type { Recipient } from "./attempt.ts";
+import { insist } from "./insist.ts";
 
 export interface SessionsDeps {
+  readonly clock: Clock;
   /** Resolves to a link to this very device, or rejects with why there is none. */
   readonly reach: (recipient: Recipient, signal: AbortSignal) => Promise<Link>;
   readonly hello: () => MessageOf<"hello">;
@@ -62,11 +65,14 @@ export class Sessions {
     return kept;
   }
 
-  async #dial(recipient: Recipient, signal: AbortSignal): Promise<Session> {
-    const { reach, hello, met } = this.#deps;
-    const link = await reach(recipient, signal);
-    const { session: sender, peer } = await SenderSession.open(link, hello(), signal);
-    met(link, peer);
-    return { link, sender };
+  #dial(recipient: Recipient, signal: AbortSignal): Promise<Session> {
+    const { clock, reach, hello, met } = this.#deps;
+    const attempt = async (): Promise<Session> => {
+      const link = await reach(recipient, signal);
+      const { session: sender, peer } = await SenderSession.open(link, hello(), signal);
+      met(link, peer);
+      return { link, sender };
+    };
+    return insist(attempt, clock, signal);
   }
 }

@@ -27,7 +27,7 @@ function door(failures: readonly Error[]) {
 describe("a door that is shut before anybody looked who it is", () => {
   it("is knocked at again, every 100 ms", async () => {
     const clock = new ManualClock();
-    const crowded = door([shut(), shut(), shut()]);
+    const crowded = door([shut(), new LanxferError("E_LOST", { text: "closed by the other end" }), shut()]);
     const knocking = insist(() => crowded.knock(), clock, never);
     await clock.pass(250);
     expect(crowded.calls).toBe(3);

@@ -20,6 +20,8 @@ import {
   type DeviceView,
   devicePatch,
   type FindingView,
+  type GroupResult,
+  groupRequest,
   type HistoryView,
   historyQuery,
   type IdentityView,
@@ -56,6 +58,8 @@ export interface ControlHandlers {
   removePeer(name: string): Promise<void>;
   /** `gone` aborts when nobody waits for the answer any more: what is not queued by then never is. */
   send(request: z.infer<typeof sendRequest>, gone: AbortSignal): Promise<TransferView>;
+  /** The same to several devices, with one result each, in their order. Throws for a name that it cannot resolve; then nothing is begun. */
+  sendToAll(request: z.infer<typeof groupRequest>, gone: AbortSignal): Promise<GroupResult[]>;
   /** What `send` would send. Nobody but this machine is asked. */
   preview(request: z.infer<typeof sendRequest>, gone: AbortSignal): Promise<AsyncGenerator<PreviewLine>>;
   /** Running ones, and with `all` also the last ones that ended. */
@@ -121,6 +125,9 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
 
     .post("/v1/transfers", body(sendRequest), async (c) =>
       c.json(await handlers.send(c.req.valid("json"), c.req.raw.signal)),
+    )
+    .post("/v1/transfer-groups", body(groupRequest), async (c) =>
+      c.json({ results: await handlers.sendToAll(c.req.valid("json"), c.req.raw.signal) }),
     )
     .post("/v1/previews", body(sendRequest), async (c) => {
       const gone = new AbortController();

@@ -408,6 +408,18 @@ export const sendRequest = z.object({
 });
 export type SendRequest = z.infer<typeof sendRequest>;
 
+/** The same to several devices: their names with commas between them. */
+export const groupRequest = sendRequest.extend({ peer: z.string().min(1).max(4096) });
+export type GroupRequest = z.infer<typeof groupRequest>;
+
+/** What became of a request for one of several devices. */
+export const groupResult = z.union([
+  z.object({ transfer: transferView, error: z.null() }),
+  /** Nothing was begun for this one. */
+  z.object({ transfer: z.null(), error: errorView, peer: z.object({ id: z.string(), name: z.string() }) }),
+]);
+export type GroupResult = z.infer<typeof groupResult>;
+
 export const addPeerRequest = z.object({
   name,
   host: z.string().min(1).max(253),

@@ -47,6 +47,30 @@ export async function* viewsOf(
   }
 }
 
+/** The same of several transfers, until all have ended. */
+export async function* viewsOfAll(
+  client: ControlClient,
+  firsts: readonly TransferView[],
+  events: AsyncGenerator<ControlEvent>,
+  signal: AbortSignal,
+): AsyncGenerator<TransferView> {
+  const left = new Set<string>();
+  for (const first of firsts) {
+    yield first;
+    if (!hasEnded(first)) left.add(first.id);
+  }
+  if (left.size === 0) return;
+  for await (const event of events) {
+    for (const id of [...left]) {
+      const view = await viewIn(client, event, id, signal);
+      if (view === undefined) continue;
+      yield view;
+      if (hasEnded(view)) left.delete(id);
+    }
+    if (left.size === 0) return;
+  }
+}
+
 async function viewIn(
   client: ControlClient,
   event: ControlEvent,

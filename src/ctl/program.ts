@@ -92,7 +92,12 @@ export const COMMANDS: readonly Command[] = [
       words: ["send"],
       summary: "send files and folders; ends when they are on the receiver's disk",
       positionals: [
-        { name: "peer", summary: "name or id of the receiver", arity: "one", kind: "peer" },
+        {
+          name: "peer",
+          summary: "name or id of the receiver; several with commas between them",
+          arity: "one",
+          kind: "peer",
+        },
         { name: "path", summary: "files and folders", arity: "many", kind: "path", parse: parsePath },
       ],
       options: {

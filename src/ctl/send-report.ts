@@ -42,16 +42,21 @@ export class SendReport {
   #named = false;
   #interrupted = false;
 
-  static async begin(transfer: TransferView, ui: Ui): Promise<SendReport> {
-    return new SendReport(transfer, ui, ui.hasStatus ? await fullMeasure() : plainMeasure);
+  /** `alone`: the status line is its own. */
+  static async begin(transfer: TransferView, ui: Ui, alone = true): Promise<SendReport> {
+    return new SendReport(transfer, ui, ui.hasStatus ? await fullMeasure() : plainMeasure, alone);
   }
 
-  private constructor(transfer: TransferView, ui: Ui, measure: Measure) {
+  private constructor(transfer: TransferView, ui: Ui, measure: Measure, alone: boolean) {
     this.#ui = ui;
     this.#measure = measure;
     this.#lastLineAt = ui.clock.monotonic();
     this.#progress = startProgress(transfer, this.#lastLineAt);
-    this.#stopDrawing = ui.hasStatus ? ui.clock.every(REDRAW_EVERY, () => this.#draw()) : () => {};
+    this.#stopDrawing = alone && ui.hasStatus ? ui.clock.every(REDRAW_EVERY, () => this.#draw()) : () => {};
+  }
+
+  get transfer(): TransferView {
+    return this.#progress.transfer;
   }
 
   update(transfer: TransferView): void {

@@ -2,7 +2,7 @@
 
 import type { ControlHandlers } from "../control/api.ts";
 import type { HistoryView, SettingView, StatusView, TransferView } from "../control/schema.ts";
-import { LanxferError, toLanxferError } from "../core/errors.ts";
+import { LanxferError, toLanxferError, toView } from "../core/errors.ts";
 import { formatDeviceId, shortId } from "../core/ids.ts";
 import { VERSION } from "../core/version.ts";
 import { type Resolved, resolve } from "../discovery/resolve.ts";
@@ -24,6 +24,8 @@ import { deviceView, peerView } from "./views.ts";
 
 /** Lines that `history` shows when it is not told how many. */
 const DEFAULT_HISTORY = 100;
+/** Devices to which one command sends: each takes some megabytes of memory while it runs. */
+const MOST_RECIPIENTS = 32;
 
 export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers {
   const { clock, config, host, log } = deps;
@@ -82,6 +84,16 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
     for (const delivery of outgoing.to(named.id)) if (delivery.isKept) changed.push(await change(delivery.id));
     return changed;
   };
+  /** Our names for devices have no commas (identity/petname.ts). Each device is there once. */
+  const recipientsOf = async (peers: string): Promise<Recipient[]> => {
+    const names = peers.split(",").map((name) => name.trim());
+    if (names.includes("")) throw new LanxferError("E_USAGE", { text: `a name is missing in "${peers}"` });
+    if (names.length > MOST_RECIPIENTS) {
+      throw new LanxferError("E_USAGE", { text: `more than ${MOST_RECIPIENTS} devices at once` });
+    }
+    const all = await Promise.all(names.map(recipientOf));
+    return [...new Map(all.map((recipient) => [recipient.id, recipient])).values()];
+  };
   const setting = (name: SettingName): SettingView => {
     const { description, live } = SETTINGS[name];
     const note = live ? description : `${description} (from the next start of lanxferd)`;
@@ -138,7 +150,21 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
         ? outgoing.start(recipient, request)
         : outgoing.enqueue(recipient, request, gone);
     },
-    preview: async (request, gone) => preview(await recipientOf(request.peer), request, parts.files, gone),
+    async sendToAll(request, gone) {
+      const recipients = await recipientsOf(request.peer);
+      const results = await outgoing.toAll(recipients, request, gone);
+      return results.map((result, i) => {
+        const { id, name } = recipients[i] ?? { id: "", name: "" };
+        if (!(result instanceof LanxferError)) return { transfer: result, error: null };
+        return { transfer: null, error: toView(result), peer: { id, name } };
+      });
+    },
+    async preview(request, gone) {
+      const [first, ...others] = await recipientsOf(request.peer);
+      if (first === undefined) throw new LanxferError("E_NO_PEER", { name: request.peer });
+      const name = [first, ...others].map((each) => each.name).join(", ");
+      return preview({ ...first, name }, request, parts.files, gone);
+    },
     transfers: (all) => transfers.list(all),
     transfer: (id) => transfers.find(id).view,
     cancel(id) {

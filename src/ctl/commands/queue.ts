@@ -24,7 +24,7 @@ export async function enqueue(
 ): Promise<ExitCode> {
   const queued = await ask(client, request, ui, signal);
   ui.object(queued);
-  ui.print(summary(queued));
+  ui.print(queuedSummary(queued));
   return 0;
 }
 
@@ -46,7 +46,7 @@ export async function enqueueAndWatch(
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
     if (Number.isFinite(ms)) stopTimer = ui.clock.after(ms, stop);
-    ui.print(summary(first));
+    ui.print(queuedSummary(first));
     return await watch(viewsOf(client, first, events, stream.signal), first, ms, ui, signal);
   } finally {
     stopTimer();
@@ -96,8 +96,8 @@ async function ask(client: ControlClient, request: SendRequest, ui: Ui, signal: 
   }
 }
 
-/** `queued report.pdf to nas (20.0 MB) as abcd…, until 2026-05-08 12:00`. */
-function summary(transfer: TransferView): string {
+/** What is said of one that is queued: `queued report.pdf to nas (20.0 MB) as abcd…, until 2026-05-08 12:00`. */
+export function queuedSummary(transfer: TransferView): string {
   const { id, bytes, queue } = transfer;
   const until = queue?.expiresAt == null ? "" : `; it may wait until ${formatWhen(queue.expiresAt)}`;
   return `queued ${whatAndWho(transfer)} (${formatSize(bytes)}) as ${safe(id)}${until}`;

@@ -40,6 +40,10 @@ export async function send(client: ControlClient, args: Args, ui: Ui, signal: Ab
     ...queueOf(args),
   };
   if (args["dry-run"]) return (await import("./preview.ts")).preview(client, request, ui, signal);
+  if (args.peer.includes(",")) {
+    if (args.wait !== undefined) throw new LanxferError("E_USAGE", { text: "--wait is for one receiver" });
+    return (await import("./send-to-all.ts")).sendToAll(client, request, ui, signal);
+  }
   if (args.queue || args.detach) {
     const { enqueue, enqueueAndWatch } = await import("./queue.ts");
     if (args.wait === undefined) return enqueue(client, request, ui, signal);

@@ -9,6 +9,7 @@ import type { Clock } from "../../core/clock.ts";
 import type { DeviceId } from "../../core/ids.ts";
 import { RateLimit } from "../../core/rate-limit.ts";
 import type { SenderEvent } from "../../transfer/outgoing.ts";
+import type { SharedReader } from "../../transfer/shared-reads.ts";
 import type { SmallFiles } from "../../transfer/small-files.ts";
 import { measure, type SourceTotals } from "../../transfer/source.ts";
 import type { TransferRecord } from "../record/transfers.ts";
@@ -43,6 +44,8 @@ export interface AttemptOptions {
    * found in the first attempt of this run, before anybody was called.
    */
   readonly latest: boolean;
+  /** Where other transfers read the same sources. This attempt ends its part in it. */
+  readonly shared: SharedReader | undefined;
   /** What that found. */
   readonly totals: SourceTotals | undefined;
   /** The session may serve others afterwards. */
@@ -73,11 +76,15 @@ export class Attempt {
   /** Resolves when it is delivered. Rejects with what went wrong, or the reason of `signal`. */
   async run(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    await this.#deps.files.during(() => this.#run(signal));
+    try {
+      await this.#deps.files.during(() => this.#run(signal));
+    } finally {
+      this.#options.shared?.leave();
+    }
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { job, recipient, record, begun, latest, totals: before, keepSession } = this.#options;
+    const { job, recipient, record, begun, latest, totals: before, keepSession, shared: reads } = this.#options;
     const { clock, files, outbox, rate: shared, sessions } = this.#deps;
     const { id, paths, exclude, note, rate } = job;
     const looked = latest ? undefined : (before ?? (await this.#measure(signal)));
@@ -89,7 +96,7 @@ export class Attempt {
     try {
       const totals = looked ?? (await this.#measure(signal));
       const report = (event: SenderEvent) => this.#report(event);
-      await session.sender.send({ id, paths, exclude, note, files, totals, log, signal, report });
+      await session.sender.send({ id, paths, exclude, note, files, totals, shared: reads, log, signal, report });
       done = true;
     } finally {
       // Before somebody who sees the end tries again.

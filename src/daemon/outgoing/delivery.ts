@@ -12,6 +12,7 @@ import { assertNever } from "../../core/assert.ts";
 import { LanxferError, toLanxferError, toView } from "../../core/errors.ts";
 import type { DeviceId, TransferId } from "../../core/ids.ts";
 import type { Log } from "../../core/log.ts";
+import type { SharedReader } from "../../transfer/shared-reads.ts";
 import type { SourceTotals } from "../../transfer/source.ts";
 import { isCancelled, type TransferRecord, type Transfers } from "../record/transfers.ts";
 import { Attempt, type AttemptDeps, type Recipient } from "./attempt.ts";
@@ -34,6 +35,8 @@ export interface DeliveryDeps extends AttemptDeps {
 /** What is to be delivered: a job, or what becomes one. */
 export interface Order extends Omit<Job, "v" | "recipient" | "state"> {
   readonly recipient: Recipient;
+  /** For the first attempt: where others read the same sources. */
+  readonly shared?: SharedReader;
   /** When it last got on, of one that had begun before (queue time); null of another. */
   readonly begunAt: number | null;
 }
@@ -71,6 +74,7 @@ export class Delivery implements Task {
   #dueAt = -NEVER;
   #wait: Wait | "behind" | null = null;
   #totals: SourceTotals | undefined;
+  #shared: SharedReader | undefined;
 
   /** `settled` is called whenever something about it changed that a plan depends on. */
   constructor(order: Order, deps: DeliveryDeps, settled: () => void) {
@@ -78,6 +82,7 @@ export class Delivery implements Task {
     this.#deps = deps;
     this.#settled = settled;
     this.#recipient = order.recipient;
+    this.#shared = order.shared;
     this.#paused = order.paused;
     this.#begun = order.begunAt !== null;
     this.#expiresAt = order.queue?.expiresAt ?? NEVER;
@@ -255,12 +260,14 @@ export class Delivery implements Task {
       latest: queue !== null,
       totals: this.#totals,
       keepSession: queue !== null,
+      shared: this.#shared,
       onTotals: (totals: SourceTotals) => {
         this.#totals = totals;
         this.record.patch({ sourceChanged: queue !== null && queue.stamp !== totals.stamp });
       },
       onAccepted: () => this.#accepted(),
     };
+    this.#shared = undefined; // whoever comes back later is alone
     return new Attempt(options, this.#deps);
   }
 
@@ -291,6 +298,7 @@ export class Delivery implements Task {
         break;
       case "failed":
         this.#phase = { is: "ended" };
+        this.#shared?.leave(); // it may never have tried
         await this.#fail(outcome.error);
         break;
       case "interrupted":

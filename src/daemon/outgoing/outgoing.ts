@@ -3,6 +3,7 @@
 import type { SendRequest, TransferView } from "../../control/schema.ts";
 import { LanxferError, toLanxferError } from "../../core/errors.ts";
 import { type DeviceId, type TransferId, transferIdFrom } from "../../core/ids.ts";
+import { type SharedReader, SharedReads } from "../../transfer/shared-reads.ts";
 import { measure } from "../../transfer/source.ts";
 import type { Recipient } from "./attempt.ts";
 import { Delivery, type DeliveryDeps, type Order } from "./delivery.ts";
@@ -30,9 +31,29 @@ export class Outgoing {
   }
 
   /** Begins at once and returns what there is to watch. */
-  start(recipient: Recipient, request: SendRequest): TransferView {
+  start(recipient: Recipient, request: SendRequest, shared?: SharedReader): TransferView {
     const nothingYet = { items: [], entries: 0, bytes: 0, paused: false, queue: null, begunAt: null };
-    return this.#add({ ...this.#new(request), recipient, ...nothingYet });
+    return this.#add({ ...this.#new(request), recipient, ...nothingYet, ...(shared && { shared }) });
+  }
+
+  /** The same sources to several devices, read once where these keep up with each other. Never rejects: one result each. */
+  async toAll(
+    recipients: readonly Recipient[],
+    request: SendRequest,
+    signal: AbortSignal,
+  ): Promise<(TransferView | LanxferError)[]> {
+    const reads = new SharedReads(this.#deps.clock, recipients.length);
+    const begin = async (recipient: Recipient): Promise<TransferView | LanxferError> => {
+      const shared = reads.join();
+      try {
+        if (request.queue === undefined) return this.start(recipient, request, shared);
+        return await this.enqueue(recipient, request, signal, shared);
+      } catch (error) {
+        shared.leave();
+        return toLanxferError(error).with({ peer: recipient.name });
+      }
+    };
+    return Promise.all(recipients.map(begin));
   }
 
   /**
@@ -40,7 +61,12 @@ export class Outgoing {
    * with the sources, E_UNREACHABLE where the device has to answer, and E_QUEUE;
    * then nothing is left of it.
    */
-  async enqueue(recipient: Recipient, request: SendRequest, signal: AbortSignal): Promise<TransferView> {
+  async enqueue(
+    recipient: Recipient,
+    request: SendRequest,
+    signal: AbortSignal,
+    shared?: SharedReader,
+  ): Promise<TransferView> {
     const { outbox, files, queueTime, ttl: usualTtl, sessions } = this.#deps;
     const { paths, exclude = [], queue: { ttl = usualTtl(), reachable = false } = {} } = request;
     if (outbox.count >= MOST) throw new LanxferError("E_QUEUE", { text: `there are ${MOST} transfers already` });
@@ -55,7 +81,7 @@ export class Outgoing {
       const { details, message } = toLanxferError(error);
       throw new LanxferError("E_QUEUE", { text: `${details["text"] ?? message} (${outbox.path})` }, { cause: error });
     });
-    return this.#add({ ...what, queue, paused: false, begunAt: null });
+    return this.#add({ ...what, queue, paused: false, begunAt: null, ...(shared && { shared }) });
   }
 
   /** Goes on with what earlier runs began or were to do, and shows what failed in them. */

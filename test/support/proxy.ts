@@ -35,6 +35,8 @@ export class TcpProxy implements AsyncDisposable {
   readonly port: number;
   /** What has passed since the last `begin`. */
   passed = { there: { bytes: 0, records: 0 }, back: { bytes: 0, records: 0 } };
+  /** @internal */
+  overhear: (chunk: Buffer) => void = () => {};
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
   #conditions: Conditions = {};
@@ -86,6 +88,13 @@ export class TcpProxy implements AsyncDisposable {
   /** Ends every connection at once. */
   cut(end: End): void {
     for (const connection of this.#connections) connection.cut(end);
+  }
+
+  /** All that passes from now on, in either direction, in the order in which it came. */
+  listenIn(): Buffer[] {
+    const overheard: Buffer[] = [];
+    this.overhear = (chunk) => void overheard.push(chunk);
+    return overheard;
   }
 
   /** Lets nothing pass any more, not even the end of a connection, until `begin`. What comes meanwhile is kept. */
@@ -170,6 +179,7 @@ class Connection {
     try {
       // A half that has ended leaves the other one open.
       for await (const chunk of from.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+        proxy.overhear(chunk);
         const { delayMs = 0, bytesPerSecond, piece = chunk.length } = proxy.conditions;
         for (let at = 0; at < chunk.length; at += piece) {
           await proxy.speaks(direction);

@@ -1,5 +1,6 @@
 import { createSecretKey } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { LanxferError } from "../../../src/core/errors.ts";
 import { base32Encode, parseDeviceId } from "../../../src/core/ids.ts";
 import { decodeInvite, encodeInvite } from "../../../src/identity/invite.ts";
 import { acceptMac, EXPORTER_LABEL, redeemMac, type Session, sessionKey } from "../../../src/identity/invite-proof.ts";
@@ -20,6 +21,10 @@ const session: Session = {
 const key = sessionKey(secret, session);
 
 describe("the published values of an invite", () => {
+  it.each(vectors.refused)("refuse a text with $because", ({ text }) => {
+    expect(() => decodeInvite(text)).toThrow(new LanxferError("E_INVITE"));
+  });
+
   it.each(vectors.texts)("give its text, and back, with address $address", ({ address, text }) => {
     const invite = { id: session.inviter, secret, expiresAt: vectors.expiresAt, address: address ?? undefined };
     expect(encodeInvite(invite)).toBe(text);

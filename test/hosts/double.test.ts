@@ -35,12 +35,13 @@ suiteFor(["hosts"])("A device on a real link", () => {
       const found = await eventually("the double", async () => (await double(device)) ?? undefined, {
         timeoutMs: 15_000,
       });
-      expect(found.address).toBe(other.address);
+      expect(found.address).toMatch(new RegExp(`^(${other.address}|fe80::[0-9a-f:]+%eth0)$`));
       expect(device.daemon.stdout.split(ALARM)).toHaveLength(2);
     }
     expect(await anna.ctl(["pair", "--invite", "-"], { stdin: "lanxfer-x" })).toMatchObject({ code: 8 });
     const { stdout } = await anna.ctl(["status"]);
-    expect(stdout).toContain(`another machine, seen at ${hosts[1].address}, has the key of this device: ${anna.state}`);
+    expect(stdout).toMatch(/another machine, seen at .*, has the key of this device/);
+    expect(stdout).toContain(`has the key of this device: ${anna.state} was copied`);
 
     // What it is told to do helps.
     await bert.stop();

@@ -16,7 +16,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { type Addresses, Card } from "./card.ts";
 import { Namespace } from "./namespace.ts";
-import { type Finished, must, type Running, type RunOptions, run, start } from "./process.ts";
+import { type Finished, isAlive, must, type Running, type RunOptions, run, start } from "./process.ts";
 
 const PREFIX = "lanxfer-hosts-";
 const NETWORK = "10.77.0";
@@ -166,14 +166,5 @@ async function removeLeftovers(): Promise<void> {
     const pid = name.startsWith(PREFIX) ? Number.parseInt(name.slice(PREFIX.length), 10) : Number.NaN;
     if (Number.isNaN(pid) || isAlive(pid)) continue;
     await rm(path.join(tmpdir(), name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }

@@ -40,6 +40,13 @@ const PROBES = {
     script: `strace -f -o /dev/null -e inject=getppid:error=EIO true`,
     asks: "strace with fault injection",
   },
+  machines: {
+    script: `test -x /lib/systemd/systemd -a -x /usr/bin/dbus-daemon -a -e /usr/lib/systemd/user/dbus.socket &&
+      ls /lib/*/security/pam_systemd.so && unshare --mount --pid --fork --cgroup sh -c '
+        mount -t cgroup2 cgroup2 /sys/fs/cgroup && mount -t tmpfs none /run &&
+        mkdir /run/a /run/b /run/c && mount -t overlay -o lowerdir=/etc,upperdir=/run/a,workdir=/run/b overlay /run/c'`,
+    asks: "systemd in namespaces (root, systemd, dbus-user-session, libpam-systemd)",
+  },
   units: {
     script: "systemd-analyze --version",
     asks: "systemd-analyze (systemd)",

@@ -94,6 +94,8 @@ export interface ControlHandlers {
   changeSetting(name: string, value: unknown): Promise<SettingView>;
   unsetSetting(name: string): Promise<SettingView>;
   events(signal: AbortSignal): AsyncGenerator<ControlEvent>;
+  /** Counts for Prometheus; `type` is the content type of the text. */
+  metrics(): Promise<{ readonly type: string; readonly text: string }>;
 }
 
 export interface ControlApiOptions {
@@ -178,6 +180,11 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
     )
     .delete("/v1/settings/:name", async (c) => c.json(await handlers.unsetSetting(c.req.param("name"))))
 
+    // Where whoever collects metrics looks for them.
+    .get("/metrics", async (c) => {
+      const { type, text } = await handlers.metrics();
+      return c.body(text, 200, { "content-type": type });
+    })
     .get("/v1/events", () => {
       const gone = new AbortController();
       return ndjson(handlers.events(gone.signal), gone);

@@ -19,7 +19,9 @@ import type { Recipient } from "./outgoing/attempt.ts";
 import { preview } from "./outgoing/preview.ts";
 import type { Listening, Parts } from "./parts.ts";
 import { arrived } from "./record/arrived.ts";
+import { Metrics } from "./record/metrics.ts";
 import type { Suspicions } from "./record/suspicions.ts";
+import { standingOf } from "./standing.ts";
 import { deviceView, peerView } from "./views.ts";
 
 /** Lines that `history` shows when it is not told how many. */
@@ -31,7 +33,9 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
   const { clock, config, host, log } = deps;
   const { key, trust, discovery, transfers, offers, outgoing, pairing, reach, events, history, listening, suspicions } =
     parts;
-  const startedAt = new Date(clock.now()).toISOString();
+  const started = clock.now();
+  const startedAt = new Date(started).toISOString();
+  const metrics = new Metrics(parts.tally, () => standingOf(deps, parts, started));
 
   const identity = () => ({
     id: key.id,
@@ -215,6 +219,7 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
     unsetSetting: async (name) => changed(config.unset(name)),
 
     events: (signal) => events.watch(signal),
+    metrics: () => metrics.page(),
   };
 }
 

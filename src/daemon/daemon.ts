@@ -82,6 +82,7 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
     createControlApi(handlers, { version: VERSION, ready, onInternalError }),
   );
   down.push(() => control.close());
+  down.push(() => parts.loopDelay.close());
 
   for (const name of config.unknown()) log.warn({ setting: name }, "unknown setting ignored");
   parts.listening.inbox = await prepareInbox(config.get("inbox"), config.source("inbox") === "default");

@@ -19,6 +19,7 @@ import { runHook } from "./host/hook-process.ts";
 import { inboxSpace } from "./host/inbox.ts";
 import { showNotice } from "./host/notify.ts";
 import type { Sandbox } from "./host/sandbox.ts";
+import { LoopDelay } from "./host/usage.ts";
 import { Admission } from "./incoming/admission.ts";
 import { inherited } from "./incoming/hook-environment.ts";
 import { Hooks } from "./incoming/hooks.ts";
@@ -39,6 +40,7 @@ import { Events } from "./record/events.ts";
 import { History } from "./record/history.ts";
 import { Refusals } from "./record/refusals.ts";
 import { Suspicions } from "./record/suspicions.ts";
+import { Tally } from "./record/tally.ts";
 import { type TransferRecord, Transfers } from "./record/transfers.ts";
 import { historyView, peerView } from "./views.ts";
 
@@ -86,6 +88,8 @@ export interface Parts extends State {
   readonly mirror: Mirror;
   readonly notices: Notices;
   readonly hooks: Hooks;
+  readonly tally: Tally;
+  readonly loopDelay: LoopDelay;
 }
 
 /** Throws E_STATE when something that is there cannot be relied on. */
@@ -125,7 +129,11 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
   const paired = () => trust.list();
   const reach = new Reach({ context: dialing, clock, log, discovery, contacts, welcome, suspicions, paired });
 
-  const transfers = new Transfers(clock, (record) => events.publish({ type: "transfer", transfer: record }));
+  const tally = new Tally();
+  const transfers = new Transfers(clock, (record) => {
+    tally.changed(record);
+    events.publish({ type: "transfer", transfer: record });
+  });
   const notices = new Notices(clock, (notice) => {
     if (config.get("notify")) showNotice(host, log, notice);
   });
@@ -156,6 +164,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
       } catch (error) {
         log.error({ err: error, transfer: transfer.id }, "what became of a hook was not written");
       }
+      tally.hookChanged(hook);
       events.publish({ type: "hook", transfer: transfer.id, peer: transfer.peer, hook });
     },
   });
@@ -180,6 +189,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     const hasArrived = direction === "in" && state === "done";
     if (hasArrived) notices.arrived(record.view);
     const line = historyView(record.view, record.elapsed, hasArrived ? hooks.planned() : null);
+    tally.ended(direction, line.result);
     try {
       await history.append(line);
     } catch (error) {
@@ -268,5 +278,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     mirror,
     notices,
     hooks,
+    tally,
+    loopDelay: new LoopDelay(clock),
   };
 }

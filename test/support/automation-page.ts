@@ -63,6 +63,19 @@ export function documentedVariables(): { readonly told: readonly string[]; reado
   return { told, inherited: [...sentence.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name) };
 }
 
+/** The metrics, in their order. */
+export function documentedMetrics(): {
+  readonly name: string;
+  readonly type: string;
+  readonly labels: readonly string[];
+}[] {
+  return rowsOf(page, "| metric | type | labels | meaning |").map(([name = "", type = "", labels = ""]) => ({
+    name: name.slice(1, -1),
+    type,
+    labels: [...labels.matchAll(/`(\w+)`/g)].map(([, label = ""]) => label),
+  }));
+}
+
 /** Every `[text](#anchor)` that leads nowhere on the page. */
 export function brokenLinks(): string[] {
   const anchors = new Set([...page.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => anchorOf(heading)));

@@ -90,6 +90,11 @@ export class Transfers {
     return [...this.#records.values()].filter((record) => !record.ended && !RESTING.has(record.state));
   }
 
+  /** Those that have not ended. */
+  unended(): TransferRecord[] {
+    return [...this.#records.values()].filter((record) => !record.ended);
+  }
+
   /** How many wait for their turn and their device, or until their user lets them go on. */
   get queued(): number {
     let count = 0;
@@ -177,6 +182,18 @@ export class TransferRecord {
 
   get id(): string {
     return this.#rest.id;
+  }
+
+  get direction(): "out" | "in" {
+    return this.#rest.direction;
+  }
+
+  get moved(): number {
+    return this.#rest.moved;
+  }
+
+  get resumed(): number {
+    return this.#rest.resumed;
   }
 
   get state(): TransferState {

@@ -56,10 +56,10 @@ describe("An invite of this device", () => {
   it.each([
     ["0s", "an invite lasts 1s to 24h, not 0s"],
     ["25h", "an invite lasts 1s to 24h, not 25h"],
-    ["1d", "not a duration: 1d (write 45s, 10m or 1h30m)"],
-    ["10", "not a duration: 10 (write 45s, 10m or 1h30m)"],
-    ["-5m", "not a duration: -5m (write 45s, 10m or 1h30m)"],
-    ["", "not a duration:  (write 45s, 10m or 1h30m)"],
+    ["2d", "an invite lasts 1s to 24h, not 2d"],
+    ["10", "not a duration: 10 (write 45s, 10m, 1h30m or 7d)"],
+    ["-5m", "not a duration: -5m (write 45s, 10m, 1h30m or 7d)"],
+    ["", "not a duration:  (write 45s, 10m, 1h30m or 7d)"],
   ])("is not made for a time that makes no sense: %j", async (ttl, text) => {
     const { place, asked } = await inviting();
     const { code, stdout, stderr } = await place.ctl(["invite", `--ttl=${ttl}`]);

@@ -12,7 +12,9 @@ import { validator } from "hono/validator";
 import type { z } from "zod";
 import { LanxferError, toLanxferError, toView } from "../core/errors.ts";
 import {
+  type AcceptedView,
   API_VERSION,
+  acceptRequest,
   addPeerRequest,
   type CodeVerdict,
   type ControlEvent,
@@ -73,7 +75,7 @@ export interface ControlHandlers {
   pause(target: string): Promise<TransferView[]>;
   resume(target: string): Promise<TransferView[]>;
   offers(): OfferView[];
-  acceptOffer(id: string): OfferView;
+  acceptOffer(id: string, request: z.infer<typeof acceptRequest>): Promise<AcceptedView>;
   declineOffer(id: string): OfferView;
   devices(): DeviceView[];
   /** By name, id or id prefix. */
@@ -149,7 +151,9 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
     )
 
     .get("/v1/offers", (c) => c.json({ offers: handlers.offers() }))
-    .post("/v1/offers/:id/accept", (c) => c.json(handlers.acceptOffer(c.req.param("id"))))
+    .post("/v1/offers/:id/accept", body(acceptRequest), async (c) =>
+      c.json(await handlers.acceptOffer(c.req.param("id"), c.req.valid("json"))),
+    )
     .post("/v1/offers/:id/decline", (c) => c.json(handlers.declineOffer(c.req.param("id"))))
 
     .get("/v1/devices", (c) => c.json({ devices: handlers.devices() }))

@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import { peerView } from "./schema.ts";
+import { partyView, peerView } from "./schema.ts";
 
 /** The last line of every command, also of one that fails. */
 export const doneLine = z.object({
@@ -20,7 +20,7 @@ export type DoneLine = z.infer<typeof doneLine>;
 export const arrivalLine = z.object({
   event: z.literal("arrival"),
   id: z.string(),
-  from: z.object({ id: z.string(), name: z.string() }),
+  from: partyView,
   entries: z.number().int(),
   bytes: z.number().int(),
   paths: z.array(z.string()),

@@ -33,6 +33,24 @@ export const errorView = z.object({
 export const policy = z.enum(["auto", "ask", "block"]);
 export type Policy = z.infer<typeof policy>;
 
+/** The other end of a transfer. */
+export const partyView = z.object({
+  id: z.string(),
+  /** Our own name for it; where it is not paired, that it is not, and then what it calls itself. */
+  name: z.string(),
+  /** Only of a device that is not paired. */
+  unpaired: z
+    .object({
+      short: z.string(),
+      /** The name it goes by, which nobody has checked. */
+      claims: z.string(),
+      /** The paired device whose name that is; null when there is none. */
+      namesake: z.string().nullable(),
+    })
+    .optional(),
+});
+export type PartyView = z.infer<typeof partyView>;
+
 /** A device that was seen on the network, or that we were told where to find. */
 export const peerView = z.object({
   id: z.string(),
@@ -116,7 +134,7 @@ export const itemView = z.object({
 export const transferView = z.object({
   id: z.string(),
   direction: z.enum(["out", "in"]),
-  peer: z.object({ id: z.string(), name: z.string() }),
+  peer: partyView,
   state: transferState,
   /** Of what is received, at most 1,000 are listed. */
   items: z.array(itemView),
@@ -155,7 +173,7 @@ export type TransferView = z.infer<typeof transferView>;
 /** A transfer that waits for the local user's answer. */
 export const offerView = z.object({
   id: z.string(),
-  from: z.object({ id: z.string(), name: z.string() }),
+  from: partyView,
   items: z.array(z.object({ name: z.string(), type: z.enum(["file", "folder"]) })),
   entries: z.number().int(),
   bytes: z.number().int(),
@@ -164,6 +182,16 @@ export const offerView = z.object({
   since: z.string(),
 });
 export type OfferView = z.infer<typeof offerView>;
+
+/** What became of a yes to an offer. */
+export const acceptedView = z.object({
+  offer: offerView,
+  /** The sender that was to be paired; null when it was not to be. */
+  device: deviceView.nullable(),
+  /** It was paired before. */
+  again: z.boolean(),
+});
+export type AcceptedView = z.infer<typeof acceptedView>;
 
 /** The program that the user wants to be run for what was received, and how that went. */
 export const hookView = z.object({
@@ -189,7 +217,7 @@ export const historyView = z.object({
   at: z.string(),
   id: z.string(),
   direction: z.enum(["out", "in"]),
-  peer: z.object({ id: z.string(), name: z.string() }),
+  peer: partyView,
   result: z.enum(["done", "failed", "cancelled"]),
   items: z.array(itemView),
   count: z.number().int(),
@@ -219,7 +247,7 @@ export const previewLine = z.discriminatedUnion("is", [
   z.object({ is: z.literal("excluded"), path: z.string(), type: z.enum(["file", "folder"]) }),
   z.object({
     is: z.literal("total"),
-    peer: z.object({ id: z.string(), name: z.string() }),
+    peer: partyView,
     files: z.number().int(),
     folders: z.number().int(),
     bytes: z.number().int(),
@@ -236,7 +264,7 @@ export const inboxView = z.object({
   name: z.string(),
   type: z.enum(["file", "folder"]),
   bytes: z.number().int().nullable(),
-  from: z.object({ id: z.string(), name: z.string() }),
+  from: partyView,
   at: z.string(),
 });
 export type InboxView = z.infer<typeof inboxView>;
@@ -393,6 +421,8 @@ export const sendRequest = z.object({
   paths: z.array(z.string().min(1).max(4096).startsWith("/", "must be absolute")).min(1).max(10_000),
   /** Most bytes a second. */
   rate: z.number().int().min(LEAST_RATE).max(Number.MAX_SAFE_INTEGER).optional(),
+  /** The receiver need not be paired: then the device that is known under that name or id now is meant. */
+  unpaired: z.boolean().optional(),
   /** What of it is left out. */
   exclude: z.array(pattern).max(256).optional(),
   note: z.string().refine(isNote, `a note is one line of printable text, at most ${MAX_NOTE} bytes`).optional(),
@@ -416,7 +446,7 @@ export type GroupRequest = z.infer<typeof groupRequest>;
 export const groupResult = z.union([
   z.object({ transfer: transferView, error: z.null() }),
   /** Nothing was begun for this one. */
-  z.object({ transfer: z.null(), error: errorView, peer: z.object({ id: z.string(), name: z.string() }) }),
+  z.object({ transfer: z.null(), error: errorView, peer: partyView }),
 ]);
 export type GroupResult = z.infer<typeof groupResult>;
 
@@ -439,6 +469,10 @@ export const pairRequest = z.object({
 export const codeRequest = z.object({ code: z.string().min(1).max(64) });
 export const devicePatch = z.object({ name: name.optional(), policy: policy.optional() });
 export const settingValue = z.object({ value: z.unknown() });
+export const acceptRequest = z.object({
+  /** Also trusts its sender from now on. */
+  pair: z.boolean().optional(),
+});
 export const inboxQuery = z.object({
   /** Only what this paired device sent: its name, id or id prefix. */
   from: name.optional(),
@@ -483,7 +517,7 @@ export const event = z.discriminatedUnion("type", [
     type: z.literal("hook"),
     seq: z.number().int(),
     transfer: z.string(),
-    peer: z.object({ id: z.string(), name: z.string() }),
+    peer: partyView,
     hook: hookView,
   }),
   z.object({ type: z.literal("overrun"), seq: z.number().int() }),

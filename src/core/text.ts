@@ -23,6 +23,11 @@ export function safe(text: string, max: number = MAX_SHOWN): string {
   });
 }
 
+/** The same between quotation marks, which it cannot leave: for what somebody claims. */
+export function quoted(text: string, max: number = MAX_SHOWN): string {
+  return `"${safe(text, max).replaceAll('"', '\\"')}"`;
+}
+
 /** Longest note that goes with a transfer (bytes of UTF-8): a sentence or two, in every event about it. */
 export const MAX_NOTE = 1_024;
 

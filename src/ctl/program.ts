@@ -102,6 +102,7 @@ export const COMMANDS: readonly Command[] = [
       ],
       options: {
         bwlimit: { summary: "most bytes a second, such as 500k or 2M", parse: parseRate },
+        unpaired: { summary: "also to a device that is not paired; nobody checks who that is" },
         exclude: {
           summary: "leave out what matches, as in a .gitignore; may be given more than once",
           parse: parsePattern,
@@ -115,7 +116,7 @@ export const COMMANDS: readonly Command[] = [
           parse: parseWait,
           bare: Number.POSITIVE_INFINITY,
         },
-        detach: { summary: "queue it for a receiver that is here, and do not stay" },
+        detach: { summary: "queue it for a receiver that is here; do not stay" },
         ttl: { summary: "with --queue, how long it may wait to begin: 12h, 30d (7d)", parse: parseQueueTtl },
         json: JSON_OUTPUT,
       },
@@ -167,7 +168,12 @@ export const COMMANDS: readonly Command[] = [
     async () => (await import("./commands/offers.ts")).offers,
   ),
   command(
-    { words: ["accept"], summary: "take what is offered", positionals: [ID], options: {} },
+    {
+      words: ["accept"],
+      summary: "take what is offered",
+      positionals: [ID],
+      options: { pair: { summary: "also trust its sender from now on; nobody checks who that is" } },
+    },
     async () => (await import("./commands/offers.ts")).accept,
   ),
   command(

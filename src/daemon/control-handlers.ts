@@ -1,11 +1,11 @@
 /** What each route of the control API does: looks up, calls the part that knows, shows the result. */
 
 import type { ControlHandlers } from "../control/api.ts";
-import type { HistoryView, SettingView, StatusView, TransferView } from "../control/schema.ts";
+import type { HistoryView, SendRequest, SettingView, StatusView, TransferView } from "../control/schema.ts";
 import { LanxferError, toLanxferError, toView } from "../core/errors.ts";
 import { formatDeviceId, shortId } from "../core/ids.ts";
 import { VERSION } from "../core/version.ts";
-import { type Resolved, resolve } from "../discovery/resolve.ts";
+import { type Resolved, resolve, tellsKey } from "../discovery/resolve.ts";
 import type { Peer } from "../discovery/types.ts";
 import { readsLike } from "../identity/petname.ts";
 import type { Device } from "../identity/trust-file.ts";
@@ -22,17 +22,19 @@ import { arrived } from "./record/arrived.ts";
 import { Metrics } from "./record/metrics.ts";
 import type { Suspicions } from "./record/suspicions.ts";
 import { standingOf } from "./standing.ts";
-import { deviceView, peerView } from "./views.ts";
+import { deviceView, peerView, stranger } from "./views.ts";
 
 /** Lines that `history` shows when it is not told how many. */
 const DEFAULT_HISTORY = 100;
 /** Devices to which one command sends: each takes some megabytes of memory while it runs. */
 const MOST_RECIPIENTS = 32;
 
+type Addressee = Pick<SendRequest, "peer" | "unpaired">;
+
 export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers {
   const { clock, config, host, log } = deps;
-  const { key, trust, discovery, transfers, offers, outgoing, pairing, reach, events, history, listening, suspicions } =
-    parts;
+  const { key, trust, discovery, transfers, offers, incoming, outgoing, pairing, reach, events, history } = parts;
+  const { listening, suspicions } = parts;
   const started = clock.now();
   const startedAt = new Date(started).toISOString();
   const metrics = new Metrics(parts.tally, () => standingOf(deps, parts, started));
@@ -70,15 +72,22 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
     }
   };
   /** A name of a place that the user gave us is a name of the paired device that was last met there, too. */
-  const recipientOf = async (peer: string): Promise<Recipient> => {
-    const target = await findPeer(peer).catch((error) => {
+  const recipientOf = async ({ peer, unpaired }: Addressee): Promise<Recipient> => {
+    const target: Resolved = await findPeer(peer).catch((error) => {
       const id = toLanxferError(error).code === "E_NO_PEER" ? parts.contacts.deviceAt(peer) : undefined;
       if (id === undefined) throw error;
       return { id, name: peer };
     });
     const device = trust.get(target.id);
-    if (device === undefined) throw new LanxferError("E_NOT_PAIRED", { peer: target.name });
-    return { id: device.id, name: device.name };
+    if (device !== undefined) return { id: device.id, name: device.name };
+    if (unpaired !== true) throw new LanxferError("E_NOT_PAIRED", { peer: target.name });
+    // From here on its key decides. Whose that is was announced, or the user says it: an address alone is not enough.
+    const announced = target.peer?.endpoints.some(({ source }) => source === "mdns") === true;
+    if (!announced && !tellsKey(peer, target.id)) {
+      const text = `${target.name} is known by its address only: give the id that "lanxferctl peers" shows`;
+      throw new LanxferError("E_USAGE", { text });
+    }
+    return stranger(target.id, target.name, trust.list());
   };
   /** Does it to the transfer that `target` names, or to all that are to go to the device that is called so. */
   const eachOf = async (target: string, change: (id: string) => Promise<TransferView>): Promise<TransferView[]> => {
@@ -89,13 +98,13 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
     return changed;
   };
   /** Our names for devices have no commas (identity/petname.ts). Each device is there once. */
-  const recipientsOf = async (peers: string): Promise<Recipient[]> => {
+  const recipientsOf = async ({ peer: peers, unpaired }: Addressee): Promise<Recipient[]> => {
     const names = peers.split(",").map((name) => name.trim());
     if (names.includes("")) throw new LanxferError("E_USAGE", { text: `a name is missing in "${peers}"` });
     if (names.length > MOST_RECIPIENTS) {
       throw new LanxferError("E_USAGE", { text: `more than ${MOST_RECIPIENTS} devices at once` });
     }
-    const all = await Promise.all(names.map(recipientOf));
+    const all = await Promise.all(names.map((peer) => recipientOf({ peer, unpaired })));
     return [...new Map(all.map((recipient) => [recipient.id, recipient])).values()];
   };
   const setting = (name: SettingName): SettingView => {
@@ -103,9 +112,13 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
     const note = live ? description : `${description} (from the next start of lanxferd)`;
     return { name, value: config.get(name), source: config.source(name), description: note };
   };
-  const changed = (name: SettingName): SettingView => {
+  const changed = async (name: SettingName): Promise<SettingView> => {
     if (name === "log.level") log.setLevel(config.get(name));
     if (name === "name") discovery.rename(config.get(name));
+    // What `ask` had allowed ends with it.
+    if (name === "unpaired" && config.get(name) === "never") {
+      await incoming.letGo(new LanxferError("E_NOT_PAIRED"), (id) => trust.get(id) === undefined);
+    }
     return setting(name);
   };
 
@@ -149,22 +162,21 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
     removePeer: (name) => reach.remove(name),
 
     async send(request, gone) {
-      const recipient = await recipientOf(request.peer);
+      const recipient = await recipientOf(request);
       return request.queue === undefined
         ? outgoing.start(recipient, request)
         : outgoing.enqueue(recipient, request, gone);
     },
     async sendToAll(request, gone) {
-      const recipients = await recipientsOf(request.peer);
+      const recipients = await recipientsOf(request);
       const results = await outgoing.toAll(recipients, request, gone);
       return results.map((result, i) => {
-        const { id, name } = recipients[i] ?? { id: "", name: "" };
         if (!(result instanceof LanxferError)) return { transfer: result, error: null };
-        return { transfer: null, error: toView(result), peer: { id, name } };
+        return { transfer: null, error: toView(result), peer: recipients[i] ?? { id: "", name: "" } };
       });
     },
     async preview(request, gone) {
-      const [first, ...others] = await recipientsOf(request.peer);
+      const [first, ...others] = await recipientsOf(request);
       if (first === undefined) throw new LanxferError("E_NO_PEER", { name: request.peer });
       const name = [first, ...others].map((each) => each.name).join(", ");
       return preview({ ...first, name }, request, parts.files, gone);
@@ -181,8 +193,20 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
     resume: (target) => eachOf(target, (id) => outgoing.resume(id)),
 
     offers: () => offers.list(),
-    acceptOffer: (id) => offers.answer(id, true),
-    declineOffer: (id) => offers.answer(id, false),
+    async acceptOffer(id, { pair = false }) {
+      const { from, view, answer } = offers.find(id);
+      const before = trust.get(from);
+      // Trusted first: a yes whose second half fails would be half of what was asked for.
+      const device = pair ? await trust.pair({ id: from, name: view.from.unpaired?.claims ?? "" }) : undefined;
+      if (!answer())
+        throw new LanxferError("E_LOST", { peer: view.from.name, text: "it was paired, but its offer is gone" });
+      return { offer: view, device: device === undefined ? null : deviceView(device), again: before !== undefined };
+    },
+    declineOffer(id) {
+      const offer = offers.find(id);
+      offer.answer(new LanxferError("E_DECLINED"));
+      return offer.view;
+    },
 
     devices: () => trust.list().map(deviceView),
     device: (target) => deviceView(device(target)),

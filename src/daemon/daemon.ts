@@ -156,7 +156,7 @@ function route(parts: Parts, link: Link, keep: () => void): boolean {
   if (isSelf) meetSelf(parts, link);
   if (link.alpn === ALPN_PAIR) parts.pairing.serve(link, keep);
   else if (isSelf) void link.refuse(new LanxferError("E_NOT_PAIRED"));
-  else parts.incoming.serve(link);
+  else parts.incoming.serve(link, keep);
   const device = parts.trust.get(link.peer);
   if (device === undefined || device.policy === "block") return false;
   parts.reach.visited(link);
@@ -185,11 +185,11 @@ function watch({ log }: DaemonDeps, parts: Parts): Step {
       if (peer.id !== device.id && !readsLike(peer.name, device.name)) continue;
       events.publish({ type: "peer", change: "changed", peer: peerView(peer, trust.list()) });
     }
-    if (change === "changed") outgoing.renamed(device.id, device.name);
+    if (change !== "unpaired") outgoing.renamed(device.id, device.name);
     // Trust that is taken back ends at once what it had allowed.
     if (change !== "unpaired" && device.policy !== "block") return;
     const reason = new LanxferError("E_NOT_PAIRED", { peer: device.name });
-    const over = [incoming.cancelAll(reason, device.id)];
+    const over = [incoming.letGo(reason, (id) => id === device.id)];
     if (change === "unpaired") over.push(outgoing.cancelAll(reason, device.id), reach.forget(device.id));
     Promise.all(over).catch((error) => log.error({ err: error }, "device not fully let go"));
   };

@@ -183,7 +183,9 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     features: [RESUME],
     port: listening.port,
   });
-  const met = (link: Link, theirs: MessageOf<"hello">) => reach.met(link, theirs);
+  const met = (link: Link, theirs: MessageOf<"hello">) => {
+    if (isPaired(link.peer)) reach.met(link, theirs); // of others nothing is remembered
+  };
   const ended = async (record: TransferRecord): Promise<void> => {
     const { direction, state } = record.view;
     const hasArrived = direction === "in" && state === "done";
@@ -220,7 +222,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     landed,
     inbox,
     parallel,
-    trusted: (id) => trust.get(id),
+    trust: { paired, unpaired: () => config.get("unpaired") },
     hello,
     met,
     refused,

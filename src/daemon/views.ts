@@ -1,10 +1,23 @@
 /** From our own words to those of the control API. Pure. */
 
-import type { DeviceView, HistoryView, HookView, PeerView, TransferView } from "../control/schema.ts";
-import { shortId } from "../core/ids.ts";
+import type { DeviceView, HistoryView, HookView, PartyView, PeerView, TransferView } from "../control/schema.ts";
+import { type DeviceId, shortId } from "../core/ids.ts";
+import { quoted } from "../core/text.ts";
 import type { Peer } from "../discovery/types.ts";
 import type { Device } from "../identity/trust-file.ts";
 import { namesakeOf } from "./namesakes.ts";
+
+/** The other end of a transfer, as we know it. */
+export interface Party extends PartyView {
+  readonly id: DeviceId;
+}
+
+/** A device that is not paired. Wherever its name is shown, it says so first: what follows is the device's own choice. */
+export function stranger(id: DeviceId, claims: string, paired: readonly Device[]): Party {
+  const short = shortId(id);
+  const namesake = namesakeOf({ id, name: claims }, paired)?.name ?? null;
+  return { id, name: `unpaired ${short} ${quoted(claims)}`, unpaired: { short, claims, namesake } };
+}
 
 export function peerView(peer: Peer, paired: readonly Device[]): PeerView {
   const device = paired.find(({ id }) => id === peer.id);

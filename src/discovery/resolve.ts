@@ -7,6 +7,7 @@
 
 import { LanxferError } from "../core/errors.ts";
 import { type DeviceId, shortId } from "../core/ids.ts";
+import { SHORT_ID_LENGTH } from "../core/text.ts";
 import type { Peer } from "./types.ts";
 
 /** A paired device with the name that the user gave it. */
@@ -33,7 +34,7 @@ const MIN_PREFIX = 4; // characters of an id
 export function resolve(target: string, devices: readonly KnownDevice[], peers: readonly Peer[]): Resolved {
   const exact = target.normalize("NFC");
   const folded = fold(target);
-  const id = target.toLowerCase().replace(/[\s-]/g, "");
+  const id = plainId(target);
   const hasPrefix = (candidate: Candidate) => id.length >= MIN_PREFIX && candidate.id.startsWith(id);
   const isAnnounced = ({ peer }: Candidate) => peer?.name.normalize("NFC") === exact;
 
@@ -54,6 +55,12 @@ export function resolve(target: string, devices: readonly KnownDevice[], peers: 
     if (first) throw ambiguous(target, [first, ...others]);
   }
   throw new LanxferError("E_NO_PEER", { name: target });
+}
+
+/** Whether `target` tells a key, at least as far as people are shown one, and not only a name or an address. */
+export function tellsKey(target: string, id: DeviceId): boolean {
+  const typed = plainId(target);
+  return typed.length >= SHORT_ID_LENGTH && id.startsWith(typed);
 }
 
 interface Candidate {
@@ -87,6 +94,10 @@ function nameOf({
 function ambiguous(target: string, candidates: readonly Candidate[]): LanxferError {
   const list = candidates.map((candidate) => `${nameOf(candidate)} (${shortId(candidate.id)})`).join(", ");
   return new LanxferError("E_AMBIGUOUS", { name: target, candidates: list });
+}
+
+function plainId(text: string): string {
+  return text.toLowerCase().replace(/[\s-]/g, "");
 }
 
 function fold(name: string): string {

@@ -49,6 +49,8 @@ export class Link {
   #intake: RateLimit | undefined;
   /** The socket is paused for the sake of that. */
   #resting = false;
+  /** Bytes that may still come, none of them of a block; undefined when that is not limited. */
+  #allowance: number | undefined;
   /** Whether the address at this end is still ours. */
   readonly #isAtHome: () => boolean;
   #timesAway = 0;
@@ -79,10 +81,14 @@ export class Link {
       ownAddresses === undefined || local === undefined || ownAddresses().has(unmapped(withoutZone(local)));
     const pairing = proven.alpn === ALPN_PAIR;
     this.#maxControl = pairing ? MAX_PAIR_CONTROL : MAX_CONTROL;
+    const allocate = options.allocate ?? ((length) => Buffer.allocUnsafeSlow(length));
     this.#decoder = new FrameDecoder({
       maxControl: this.#maxControl,
       blocks: !pairing,
-      allocate: options.allocate ?? ((length) => Buffer.allocUnsafeSlow(length)),
+      allocate: (length) => {
+        if (this.#allowance !== undefined) throw new LanxferError("E_PROTO", { text: "a block before it was wanted" });
+        return allocate(length);
+      },
     });
     this.#outlet = new Outlet(options.clock, (bytes, left) => this.#put(bytes, left));
     this.#lastReceived = this.#lastSent = options.clock.monotonic();
@@ -110,6 +116,18 @@ export class Link {
   slowTo(limits: { readonly sending?: readonly RateLimit[]; readonly reading?: RateLimit }): void {
     if (limits.sending !== undefined) this.#outlet.slowTo(limits.sending);
     if (limits.reading !== undefined) this.#intake = limits.reading;
+  }
+
+  /**
+   * From now on, and until `free`, takes no block and no more than `bytes` in all
+   * (E_PROTO): nothing is set aside for one whom nobody trusts yet.
+   */
+  confine(bytes: number): void {
+    this.#allowance = bytes;
+  }
+
+  free(): void {
+    this.#allowance = undefined;
   }
 
   /** Sends a message. On a link that is down it does nothing: `flushed` and `frames` tell. */
@@ -192,6 +210,7 @@ export class Link {
     this.#lastReceived = this.#clock.monotonic();
     if (this.#discarding || this.#garbled !== undefined) return;
     try {
+      this.#spend(chunk.length);
       for (const frame of this.#decoder.feed(chunk)) {
         this.#queue.push(frame);
         this.#queued += weight(frame);
@@ -202,6 +221,12 @@ export class Link {
     this.#rest(this.#intake?.reserve(chunk.length) ?? 0);
     if (this.#queued > QUEUE_HIGH || this.#garbled !== undefined) this.#socket.pause();
     this.#wakeReader();
+  }
+
+  #spend(bytes: number): void {
+    if (this.#allowance === undefined) return;
+    this.#allowance -= bytes;
+    if (this.#allowance < 0) throw new LanxferError("E_PROTO", { text: "too much before anything was wanted" });
   }
 
   /** Reads nothing for so many milliseconds. */

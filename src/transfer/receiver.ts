@@ -51,6 +51,8 @@ export interface ReceiverContext {
   readonly memory: BlockMemory;
   readonly flusher: Flusher;
   readonly files: SmallFiles;
+  /** It is not trusted yet: it makes one offer, and soon, or it has to go. */
+  readonly guest: boolean;
   /** The other end has introduced itself. Throws to hang up with a reason. */
   readonly greeted: (hello: MessageOf<"hello">) => void;
   /**
@@ -93,24 +95,25 @@ class ReceiverSession {
   }
 
   async run(): Promise<void> {
-    this.#link.send(this.#context.hello);
+    const { clock, hello, greeted, guest } = this.#context;
+    this.#link.send(hello);
     const late = new LanxferError("E_TIMEOUT", { text: "waiting for hello" });
-    const cancel = this.#context.clock.after(OPENING_MS, () => this.#link.destroy(late));
+    const cancel = clock.after(OPENING_MS, () => this.#link.destroy(late));
     const first = await this.#next().finally(cancel);
     if (first.is !== "message" || first.message.t !== "hello") return;
     this.#resumes = first.message.features.includes(RESUME);
-    this.#context.greeted(first.message);
-    for (;;) {
-      const next = await this.#nextOffer();
+    greeted(first.message);
+    do {
+      const next = await this.#nextOffer(guest ? OPENING_MS : IDLE_MS);
       if (next === undefined) return;
       await this.#serve(next);
-    }
+    } while (!guest);
   }
 
   /** Undefined when there is none: the sender has closed, or stayed without one for too long. */
-  async #nextOffer(): Promise<Offer | undefined> {
+  async #nextOffer(patience: number): Promise<Offer | undefined> {
     const idle = new AbortController();
-    const cancel = this.#context.clock.after(IDLE_MS, () => {
+    const cancel = this.#context.clock.after(patience, () => {
       idle.abort();
       void this.#link.close();
     });
@@ -154,9 +157,9 @@ class ReceiverSession {
 
   /** Undefined when nothing is to come: the offer was declined, or has landed before. */
   async #admit(offer: Offer): Promise<{ admission: Admission; staging: Staging } | undefined> {
+    const gone = this.#watchForHangUp();
     try {
       for (const { name } of offer.items) checkName(name);
-      const gone = this.#watchForHangUp();
       const decision = await this.#context.decide(offer, () => this.#say({ t: "ask" }), gone);
       if ("already" in decision) {
         gone.throwIfAborted();
@@ -174,7 +177,8 @@ class ReceiverSession {
         throw error;
       }
     } catch (error) {
-      if (this.#conversation.phase === "closed") throw error;
+      // Nobody is there any more who would hear a no, or it has said something that ends it all.
+      gone.throwIfAborted();
       this.#say({ t: "decline", ...toWire(toLanxferError(error)) });
       return undefined;
     }

@@ -24,6 +24,8 @@ export const MAX_CONTROL = 64 * 1024;
 /** Before two devices are paired they have little to say. */
 export const MAX_PAIR_CONTROL = 1024;
 export const MAX_PAIR_MESSAGES = 8;
+/** PROTOCOL 4.10: what a device that is not paired may say until its offer is accepted: hello, the offer, heartbeats (bytes). */
+export const MAX_UNACCEPTED = 3 * MAX_CONTROL;
 
 /** Path of an entry: components and bytes of UTF-8, separators counted as one byte each. */
 export const MAX_DEPTH = 128;

@@ -13,6 +13,8 @@ interface Case {
   readonly called: readonly unknown[];
 }
 
+const UNPAIRED = views.offer({ from: views.stranger("bob") });
+
 const CASES: readonly Case[] = [
   {
     golden: "peers-add",
@@ -103,12 +105,43 @@ const CASES: readonly Case[] = [
     golden: "accept",
     args: ["accept", "oooo"],
     handlers: (note) => ({
-      acceptOffer: (id) => {
-        note(id);
-        return views.offer();
+      acceptOffer: async (id, request) => {
+        note(id, request);
+        return { offer: views.offer(), device: null, again: false };
       },
     }),
-    called: ["oooo"],
+    called: ["oooo", { pair: false }],
+  },
+  {
+    golden: "accept-unpaired",
+    args: ["accept", "oooo"],
+    handlers: () => ({ acceptOffer: async () => ({ offer: UNPAIRED, device: null, again: false }) }),
+    called: [],
+  },
+  {
+    golden: "accept-pair",
+    args: ["accept", "--pair", "oooo"],
+    handlers: (note) => ({
+      acceptOffer: async (id, request) => {
+        note(id, request);
+        return { offer: UNPAIRED, device: views.device({ name: "bob (2)" }), again: false };
+      },
+    }),
+    called: ["oooo", { pair: true }],
+  },
+  {
+    golden: "accept-pair-again",
+    args: ["accept", "oooo", "--pair"],
+    handlers: () => ({
+      acceptOffer: async () => ({ offer: views.offer(), device: views.device({ name: "bob" }), again: true }),
+    }),
+    called: [],
+  },
+  {
+    golden: "decline-unpaired",
+    args: ["decline", "oooo"],
+    handlers: () => ({ declineOffer: () => UNPAIRED }),
+    called: [],
   },
   {
     golden: "decline",

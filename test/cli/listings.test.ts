@@ -81,6 +81,22 @@ const CASES: readonly Case[] = [
     args: ["offers"],
     handlers: { offers: () => [views.offer(), views.offer({ id: "pppp", note: "signed at last" })] },
   },
+  {
+    golden: "offers-unpaired",
+    args: ["offers"],
+    handlers: {
+      offers: () => [
+        views.offer(),
+        views.offer({ id: "uuuuuuuuuuuuuuuu", from: views.stranger('bob", paired'), note: '" from bob' }),
+        views.offer({ id: "vvvvvvvvvvvvvvvv", from: views.stranger("Bob", "bob") }),
+      ],
+    },
+  },
+  {
+    golden: "offers-unpaired-json",
+    args: ["offers", "--json"],
+    handlers: { offers: () => [views.offer({ from: views.stranger("bob") })] },
+  },
   { golden: "offers-none", args: ["offers"], handlers: { offers: () => [] } },
   {
     golden: "devices",
@@ -271,6 +287,10 @@ const HOSTILE_CASES: readonly Omit<Case, "golden">[] = [
   {
     args: ["offers"],
     handlers: { offers: () => [views.offer({ id: HOSTILE, from: who, items: [hostileItem], note: HOSTILE })] },
+  },
+  {
+    args: ["offers"],
+    handlers: { offers: () => [views.offer({ from: views.stranger(HOSTILE, HOSTILE) })] },
   },
   { args: ["devices"], handlers: { devices: () => [views.device({ name: HOSTILE, short: HOSTILE })] } },
   { args: ["inbox"], handlers: { inbox: async () => [views.inbox({ from: who, path: hostileItem.path })] } },

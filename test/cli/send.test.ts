@@ -144,6 +144,41 @@ describe("lanxferctl send", () => {
     expect(differences(before, await place.tree(), untouched)).toEqual([]);
   });
 
+  it("says once, in front of everything, that nobody knows who an unpaired receiver is", async () => {
+    const peer = views.stranger('alice" \x1b[2J');
+    const asking = views.transfer({ peer, state: "asking" });
+    const { place, asked } = await telling([asking, views.done(asking)], {
+      send: async (request) => {
+        asked.push(request);
+        return { ...first, peer };
+      },
+    });
+    const args = ["send", "--unpaired", "alice", "report.pdf"];
+    const sending = place.start(args);
+    await poll(() => sending.stderr).toContain("nobody has checked");
+    for (const transfer of [asking, views.done(asking)]) place.staged.emit({ type: "transfer", transfer });
+    const result = await sending.finished;
+    const seen = { ...result, stdout: steady(result.stdout) };
+    await expect(transcript(args, seen)).toMatchFileSnapshot("golden/send-unpaired.txt");
+    expect(asked).toMatchObject([{ peer: "alice", unpaired: true }]);
+  });
+
+  it("says nothing of the kind when the receiver turns out to be paired", async () => {
+    const { place } = await telling([views.done(running)]);
+    const { stderr, code } = await place.ctl(["send", "--unpaired", "alice", "report.pdf"]);
+    expect({ stderr, code }).toEqual({ stderr: "sending report.pdf to alice\n", code: 0 });
+  });
+
+  it("says how to pair when a receiver is not paired and nobody wanted that", async () => {
+    const { place } = await telling([], {
+      send: async () => {
+        throw new LanxferError("E_NOT_PAIRED", { peer: "alice" });
+      },
+    });
+    const args = ["send", "alice", "report.pdf"];
+    await expect(transcript(args, await place.ctl(args))).toMatchFileSnapshot("golden/send-not-paired.txt");
+  });
+
   it("tells programs each state, then the end", async () => {
     const { place } = await telling([running, views.done(running)]);
     const { stdout, stderr, code } = await place.ctl(["send", "--json", "alice", "report.pdf"]);

@@ -146,7 +146,7 @@ describe("a note", () => {
     const { id } = await anna.send(bert, [await anna.write("a.txt", "hello")], { note });
     const offer = await bert.offer();
     expect(offer.note).toBe(note);
-    await bert.client.call("post", "/v1/offers/:id/accept", { param: { id: offer.id } });
+    await bert.client.call("post", "/v1/offers/:id/accept", { param: { id: offer.id }, json: {} });
     await anna.ended(id);
     for (const daemon of [anna, bert]) {
       const { history } = await daemon.client.call("get", "/v1/history", { query: {} });

@@ -142,7 +142,7 @@ describe("a device that is to be asked about", () => {
       return state === "asking" || undefined;
     });
     expect(await readdir(bert.inbox)).toEqual([]);
-    await bert.client.call("post", "/v1/offers/:id/accept", { param: { id: id.slice(0, 4) } });
+    await bert.client.call("post", "/v1/offers/:id/accept", { param: { id: id.slice(0, 4) }, json: {} });
     expect(await anna.ended(id)).toMatchObject({ state: "done" });
     expect((await bert.client.call("get", "/v1/offers", {})).offers).toEqual([]);
   });
@@ -172,7 +172,7 @@ describe("a device that is to be asked about", () => {
       const { offers } = await bert.client.call("get", "/v1/offers", {});
       return offers.length === 0 || undefined;
     });
-    await expect(bert.client.call("post", "/v1/offers/:id/accept", { param: { id } })).rejects.toMatchObject({
+    await expect(bert.client.call("post", "/v1/offers/:id/accept", { param: { id }, json: {} })).rejects.toMatchObject({
       code: "E_NOT_FOUND",
     });
   });

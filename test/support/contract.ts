@@ -13,6 +13,7 @@ const preview = schema.previewLine.options
 export const OBJECTS: ReadonlyMap<string, ZodObject> = new Map<string, ZodObject>([
   ...events,
   ["Transfer", schema.transferView],
+  ["Other end", schema.partyView],
   ["Item", schema.itemView],
   ["Queue", schema.queueView],
   ["Error", schema.errorView],

@@ -66,6 +66,7 @@ export class OpenReceiver implements AsyncDisposable {
           memory,
           flusher: new Flusher(clock),
           files,
+          guest: false,
           greeted: () => {},
           decide: async () => ({
             inbox,

@@ -11,7 +11,7 @@ import { ERRORS, type ExitCode, LanxferError, toView } from "../../core/errors.t
 import { formatPeriod, formatSize, safe } from "../../core/text.ts";
 import { eventsOf, hasEnded, viewsOf } from "../follow.ts";
 import { formatWhen } from "../render/time.ts";
-import { what, whatAndWho } from "../render/words.ts";
+import { warnings, what, whatAndWho } from "../render/words.ts";
 import { SendReport } from "../send-report.ts";
 import type { Ui } from "../ui.ts";
 
@@ -89,7 +89,9 @@ async function watch(
 
 async function ask(client: ControlClient, request: SendRequest, ui: Ui, signal: AbortSignal): Promise<TransferView> {
   try {
-    return await client.call("post", "/v1/transfers", { json: request }, signal);
+    const queued = await client.call("post", "/v1/transfers", { json: request }, signal);
+    ui.notice(...warnings(queued));
+    return queued;
   } catch (error) {
     if (signal.aborted) ui.notice('interrupted: "lanxferctl transfers" tells whether it is queued');
     throw error;

@@ -10,6 +10,7 @@ import { safe } from "../../core/text.ts";
 import { eventsOf, hasEnded, viewsOfAll } from "../follow.ts";
 import { percentOf } from "../render/progress.ts";
 import { clip, fullMeasure, plainMeasure } from "../render/width.ts";
+import { warnings } from "../render/words.ts";
 import { SendReport } from "../send-report.ts";
 import type { Ui } from "../ui.ts";
 import { queuedSummary } from "./queue.ts";
@@ -31,6 +32,7 @@ export async function sendToAll(
     // Not ended by the signal: transfers that we do not hear of could not be cancelled.
     const { results } = await client.call("post", "/v1/transfer-groups", { json: request });
     const begun = results.flatMap(({ transfer }) => transfer ?? []);
+    ui.notice(...begun.flatMap(warnings));
     const exits = results.flatMap((result) => (result.error === null ? [] : [refused(result.error, ui)]));
     if (request.queue !== undefined) {
       for (const transfer of begun) ui.object(transfer);

@@ -8,6 +8,7 @@ import type { SendRequest, TransferView } from "../../control/schema.ts";
 import type { ExitCode } from "../../core/errors.ts";
 import { LanxferError } from "../../core/errors.ts";
 import { eventsOf, viewsOf } from "../follow.ts";
+import { warnings } from "../render/words.ts";
 import { SendReport } from "../send-report.ts";
 import { sourcePath } from "../source-path.ts";
 import type { Ui } from "../ui.ts";
@@ -21,6 +22,7 @@ interface Args {
   readonly bwlimit: number | undefined;
   readonly exclude: readonly string[];
   readonly note: string | undefined;
+  readonly unpaired: boolean;
   readonly "dry-run": boolean;
   readonly queue: boolean;
   /** Milliseconds. */
@@ -37,6 +39,7 @@ export async function send(client: ControlClient, args: Args, ui: Ui, signal: Ab
     ...(args.exclude.length > 0 && { exclude: [...args.exclude] }),
     ...(args.note !== undefined && { note: args.note }),
     ...(args.bwlimit !== undefined && { rate: args.bwlimit }),
+    ...(args.unpaired && { unpaired: true }),
     ...queueOf(args),
   };
   if (args["dry-run"]) return (await import("./preview.ts")).preview(client, request, ui, signal);
@@ -56,6 +59,7 @@ export async function send(client: ControlClient, args: Args, ui: Ui, signal: Ab
     signal.throwIfAborted();
     // Not ended by the signal: a transfer that we do not hear of could not be cancelled.
     const first = await client.call("post", "/v1/transfers", { json: request });
+    ui.notice(...warnings(first));
     const report = await SendReport.begin(first, ui);
     const cancel = () => {
       // That it has ended already, or the daemon is gone, is told by the events.

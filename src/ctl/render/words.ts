@@ -2,7 +2,7 @@
 
 import type { HookView, OfferView, PeerView, TransferView } from "../../control/schema.ts";
 import { formatHostPort } from "../../core/address.ts";
-import { formatSize, safe } from "../../core/text.ts";
+import { formatSize, quoted, safe } from "../../core/text.ts";
 
 /** Longest path shown, and longest note: all of it. */
 const MAX_PATH = 4_096;
@@ -16,7 +16,7 @@ export function what(items: readonly { readonly name: string }[]): string {
 
 /** What the sender's user says about it, to be put behind something: ` "signed at last"`; nothing when that is nothing. */
 export function noted(note: string | null): string {
-  return note === null ? "" : ` "${safe(note, MAX_PATH)}"`;
+  return note === null ? "" : ` ${quoted(note, MAX_PATH)}`;
 }
 
 /** Why a queued transfer is not being sent: `nas is not here`. */
@@ -44,9 +44,26 @@ export function whatAndWho(transfer: Pick<TransferView, "items" | "direction" | 
   return `${what(transfer.items)} ${transfer.direction === "out" ? "to" : "from"} ${safe(transfer.peer.name)}`;
 }
 
-/** `report.pdf from bob (3.1 GB) "signed at last"`. */
+/** What a user has to know of the receiver when nobody has checked who that is. */
+export function warnings({ peer: { unpaired } }: TransferView): string[] {
+  if (unpaired === undefined) return [];
+  const { short, claims, namesake } = unpaired;
+  const who = `unpaired ${safe(short)} goes by the name ${quoted(claims)}`;
+  const other = namesake === null ? "" : `; it is not your ${safe(namesake)}`;
+  return [`${who}: nobody has checked that it is the device you mean${other}`];
+}
+
+/** `report.pdf (3.1 GB) "signed at last" from bob`. */
 export function offered(offer: OfferView): string {
-  return `${what(offer.items)} from ${safe(offer.from.name)} (${formatSize(offer.bytes)})${noted(offer.note)}`;
+  return `${what(offer.items)} (${formatSize(offer.bytes)})${noted(offer.note)} from ${sender(offer)}`;
+}
+
+/** `bob`; of a device that is not paired nothing that could be taken for the name of one that is. */
+export function sender({ from }: OfferView): string {
+  if (from.unpaired === undefined) return safe(from.name);
+  const { short, claims, namesake } = from.unpaired;
+  const other = namesake === null ? "" : `, not your ${safe(namesake)}`;
+  return `unpaired ${safe(short)}, calls itself ${quoted(claims)} (not checked${other})`;
 }
 
 /**

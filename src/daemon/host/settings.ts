@@ -21,6 +21,8 @@ const command = z
   .refine(([program]) => program === undefined || program.startsWith("/"), "begins with the full path of a program");
 const absolutePath = z.string().max(4096).startsWith("/", "must be an absolute path");
 
+const UNPAIRED = ["never", "ask"] as const;
+
 export interface Settings {
   readonly name: string;
   readonly port: number;
@@ -37,6 +39,7 @@ export interface Settings {
   readonly "queue.ttl": number;
   readonly "hooks.received": readonly string[];
   readonly "hooks.timeout": number;
+  readonly unpaired: (typeof UNPAIRED)[number];
   readonly "log.level": (typeof LOG_LEVELS)[number];
 }
 
@@ -101,6 +104,11 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     live: true,
     description: "milliseconds after which that program is ended",
   },
+  unpaired: {
+    schema: z.enum(UNPAIRED),
+    live: true,
+    description: "what devices that are not paired may send: never anything, or what you accept when you are asked",
+  },
   "log.level": { schema: z.enum(LOG_LEVELS), live: true, description: "trace, debug, info, warn, error or silent" },
 };
 
@@ -125,6 +133,7 @@ export function defaultSettings(home: string, hostname: string): Settings {
     "queue.ttl": 7 * 24 * 60 * 60 * 1_000,
     "hooks.received": [],
     "hooks.timeout": 600_000,
+    unpaired: "never",
     "log.level": "info",
   };
 }

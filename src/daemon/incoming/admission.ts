@@ -54,16 +54,21 @@ export class Admission {
     return this.#promised.size;
   }
 
+  /** Throws E_LIMIT for what is never taken. Sets nothing aside. */
+  check(offer: Offer): void {
+    const limits = this.#limits();
+    if (offer.entries > limits.entries) throw new LanxferError("E_LIMIT", { text: "too many files and folders" });
+    if (limits.transfer > 0 && offer.bytes > limits.transfer)
+      throw new LanxferError("E_LIMIT", { text: "too many bytes" });
+  }
+
   /**
    * Throws E_LIMIT, E_BUSY, E_NO_SPACE or E_INBOX; otherwise the room is set aside
    * until `release`. `here` bytes of it are on the disk already.
    */
   async reserve(peer: DeviceId, offer: Offer, here: number): Promise<Promised> {
-    const limits = this.#limits();
-    if (offer.entries > limits.entries) throw new LanxferError("E_LIMIT", { text: "too many files and folders" });
-    if (limits.transfer > 0 && offer.bytes > limits.transfer)
-      throw new LanxferError("E_LIMIT", { text: "too many bytes" });
-    const left = limits.parallel - this.#promised.size;
+    this.check(offer);
+    const left = this.#limits().parallel - this.#promised.size;
     const own = [...this.#promised].filter((promised) => promised.peer === peer).length;
     if (own >= left) throw new LanxferError("E_BUSY", { text: "too many transfers at once" });
     const promised: Promised = { peer, bytes: offer.bytes + offer.entries * BYTES_PER_ENTRY, moved: here };

@@ -61,7 +61,8 @@ export function toldOf(line: HistoryView): Record<string, string> {
     LANXFER_ENTRIES: String(entries),
     LANXFER_BYTES: String(bytes),
     LANXFER_SENDER_ID: peer.id,
-    LANXFER_SENDER_NAME: peer.name,
+    // A script may well go by the name: one that nobody gave must not look like any.
+    LANXFER_SENDER_NAME: peer.unpaired === undefined ? peer.name : "",
     LANXFER_TRANSFER: id,
     LANXFER_NOTE: note ?? "",
   };

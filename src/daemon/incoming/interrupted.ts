@@ -71,8 +71,8 @@ export class Interrupted {
     if (waiting !== undefined) await this.#drop(waiting, reason);
   }
 
-  async forgetAll(peer: DeviceId, reason: LanxferError): Promise<void> {
-    for (const waiting of this.#waiting.values()) if (waiting.kept.peer === peer) await this.#drop(waiting, reason);
+  async forgetAll(reason: LanxferError, whose: (device: DeviceId) => boolean): Promise<void> {
+    for (const waiting of this.#waiting.values()) if (whose(waiting.kept.peer)) await this.#drop(waiting, reason);
   }
 
   /** Removes the oldest until `bytes` more are free; false, with nothing removed, when that cannot be. */

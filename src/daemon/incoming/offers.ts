@@ -1,33 +1,54 @@
-/** Offers that wait for the local user's answer: bounded, and none waits for ever. */
+/**
+ * Offers that wait for the local user's answer: bounded, and none waits for
+ * ever. Those of devices that are not paired have places of their own, so that
+ * they never take one from a device that is.
+ */
 
 import type { OfferView } from "../../control/schema.ts";
+import { subnetOf } from "../../core/address.ts";
 import type { Cancel, Clock } from "../../core/clock.ts";
 import { LanxferError } from "../../core/errors.ts";
+import type { DeviceId } from "../../core/ids.ts";
 
-/** Per device and in all: one device cannot take every place. */
-const MAX_PER_DEVICE = 16;
-const MAX_IN_ALL = 64;
+interface Places {
+  readonly ofDevice: number;
+  readonly ofSource: number;
+  readonly inAll: number;
+}
+
+/** One device cannot take every place. */
+const PAIRED: Places = { ofDevice: 16, ofSource: Number.POSITIVE_INFINITY, inAll: 64 };
+/** Keys cost nothing, so the address counts as well, as the gate counts it. */
+const UNPAIRED: Places = { ofDevice: 4, ofSource: 8, inAll: 16 };
 /** How long an offer waits for an answer (milliseconds). */
 const EXPIRY_MS = 10 * 60_000;
 
-interface Waiting {
+export interface Asking {
   readonly view: OfferView;
-  readonly answer: (error?: LanxferError) => void;
+  readonly from: DeviceId;
+  /** Where it comes from, as a socket shows it. */
+  readonly address: string;
+}
+
+export interface WaitingOffer extends Asking {
+  /** The user's answer: yes, or why not. False when nobody waits for it any more. */
+  readonly answer: (error?: LanxferError) => boolean;
 }
 
 export class Offers {
   readonly #clock: Clock;
   readonly #changed: (change: "new" | "gone", offer: OfferView) => void;
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #waiting = new Map<string, WaitingOffer>();
 
   constructor(clock: Clock, changed: (change: "new" | "gone", offer: OfferView) => void) {
     this.#clock = clock;
     this.#changed = changed;
   }
 
-  /** Oldest first. */
+  /** Those of paired devices first; the oldest of each first. */
   list(): OfferView[] {
-    return [...this.#waiting.values()].map((waiting) => waiting.view);
+    const views = [...this.#waiting.values()].map(({ view }) => view);
+    return [...views.filter(isOfPaired), ...views.filter((view) => !isOfPaired(view))];
   }
 
   /**
@@ -35,19 +56,22 @@ export class Offers {
    * answers for 10 minutes, E_BUSY when too many wait, or the reason of `gone`.
    * `asked` is called once the offer is waiting.
    */
-  async wait(view: OfferView, asked: () => void, gone: AbortSignal): Promise<void> {
-    const ofDevice = this.list().filter((offer) => offer.from.id === view.from.id).length;
-    if (ofDevice >= MAX_PER_DEVICE || this.#waiting.size >= MAX_IN_ALL) {
-      throw new LanxferError("E_BUSY", { text: "too many offers wait for an answer" });
-    }
+  async wait(asking: Asking, asked: () => void, gone: AbortSignal): Promise<void> {
+    if (!this.#hasPlaceFor(asking)) throw new LanxferError("E_BUSY", { text: "too many offers wait for an answer" });
     gone.throwIfAborted();
-    const key = `${view.from.id}:${view.id}`;
+    const { view, from } = asking;
+    const key = `${from}:${view.id}`;
     let expire: Cancel = () => {};
     const hungUp = () => this.#waiting.get(key)?.answer(gone.reason);
     try {
       await new Promise<void>((resolve, reject) => {
-        this.#waiting.set(key, { view, answer: (error) => (error === undefined ? resolve() : reject(error)) });
-        expire = this.#clock.after(EXPIRY_MS, () => reject(new LanxferError("E_TIMEOUT", { text: "nobody answered" })));
+        const answer = (error?: LanxferError) => {
+          if (error === undefined) resolve();
+          else reject(error);
+          return this.#waiting.delete(key);
+        };
+        this.#waiting.set(key, { ...asking, answer });
+        expire = this.#clock.after(EXPIRY_MS, () => answer(new LanxferError("E_TIMEOUT", { text: "nobody answered" })));
         gone.addEventListener("abort", hungUp, { once: true });
         asked();
         this.#changed("new", view);
@@ -60,12 +84,33 @@ export class Offers {
     }
   }
 
-  /** By id or unambiguous prefix. Throws E_NOT_FOUND. */
-  answer(id: string, accept: boolean): OfferView {
-    const found = [...this.#waiting.values()].filter((waiting) => id !== "" && waiting.view.id.startsWith(id));
-    const [first, ...others] = found;
+  /** By id or unambiguous prefix. No stranger's id can blur that of a paired device. Throws E_NOT_FOUND. */
+  find(id: string): WaitingOffer {
+    const found = [...this.#waiting.values()].filter(({ view }) => id !== "" && view.id.startsWith(id));
+    const ofPaired = found.filter(({ view }) => isOfPaired(view));
+    const [first, ...others] = ofPaired.length > 0 ? ofPaired : found;
     if (first === undefined || others.length > 0) throw new LanxferError("E_NOT_FOUND", { kind: "offer", name: id });
-    first.answer(accept ? undefined : new LanxferError("E_DECLINED"));
-    return first.view;
+    return first;
   }
+
+  /** Takes away what waits of a device. */
+  withdraw(from: DeviceId, reason: LanxferError): void {
+    for (const offer of this.#waiting.values()) if (offer.from === from) offer.answer(reason);
+  }
+
+  #hasPlaceFor({ view, from, address }: Asking): boolean {
+    const paired = isOfPaired(view);
+    const { ofDevice, ofSource, inAll } = paired ? PAIRED : UNPAIRED;
+    const alike = [...this.#waiting.values()].filter((offer) => isOfPaired(offer.view) === paired);
+    const source = subnetOf(address);
+    return (
+      alike.length < inAll &&
+      alike.filter((offer) => offer.from === from).length < ofDevice &&
+      alike.filter((offer) => subnetOf(offer.address) === source).length < ofSource
+    );
+  }
+}
+
+function isOfPaired({ from }: OfferView): boolean {
+  return from.unpaired === undefined;
 }

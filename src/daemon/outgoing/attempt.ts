@@ -6,22 +6,18 @@
 
 import { assertNever } from "../../core/assert.ts";
 import type { Clock } from "../../core/clock.ts";
-import type { DeviceId } from "../../core/ids.ts";
 import { RateLimit } from "../../core/rate-limit.ts";
 import type { SenderEvent } from "../../transfer/outgoing.ts";
 import type { SharedReader } from "../../transfer/shared-reads.ts";
 import type { SmallFiles } from "../../transfer/small-files.ts";
 import { measure, type SourceTotals } from "../../transfer/source.ts";
 import type { TransferRecord } from "../record/transfers.ts";
+import type { Party } from "../views.ts";
 import type { Job } from "./job.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Sessions } from "./sessions.ts";
 
-export interface Recipient {
-  readonly id: DeviceId;
-  /** Our own name for it. */
-  readonly name: string;
-}
+export type Recipient = Party;
 
 export interface AttemptDeps {
   readonly clock: Clock;

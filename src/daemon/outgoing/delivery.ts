@@ -147,9 +147,9 @@ export class Delivery implements Task {
   }
 
   /** The user calls the device otherwise. */
-  rename(name: string): void {
-    this.#recipient = { ...this.#recipient, name };
-    this.record.peerIs(name);
+  rename(recipient: Recipient): void {
+    this.#recipient = recipient;
+    this.record.peerIs(recipient);
   }
 
   /** Makes one attempt. Resolves when it is known what came of it, durably where it matters. Never rejects. */

@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { errorView } from "../../control/schema.ts";
+import { errorView, partyView } from "../../control/schema.ts";
 import { type DeviceId, isDeviceId, isTransferId, type TransferId } from "../../core/ids.ts";
 
 const size = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -31,7 +31,7 @@ const jobSchema = z
   .object({
     v: z.literal(1),
     id: z.custom<TransferId>(isTransferId, "not a transfer id"),
-    recipient: z.object({ id: z.custom<DeviceId>(isDeviceId, "not a device id"), name: z.string() }),
+    recipient: partyView.extend({ id: z.custom<DeviceId>(isDeviceId, "not a device id") }),
     /** Absolute. */
     paths: z.array(z.string().startsWith("/")).min(1),
     /** Missing in the jobs of older versions, as is the note. */

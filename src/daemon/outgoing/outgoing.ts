@@ -119,7 +119,7 @@ export class Outgoing {
     if (state !== "failed") throw refused(`it is ${state}`);
     const job = outbox.get(id as TransferId); // it is one of ours
     if (job?.state.is !== "failed") throw refused("nothing is kept of it, send it anew");
-    const recipient = this.#deps.recipient(job.recipient.id);
+    const recipient = this.#allowed(job.recipient);
     if (recipient === undefined) throw new LanxferError("E_NOT_PAIRED", { peer: job.recipient.name });
     const now = queueTime();
     if (job.queue === null) {
@@ -155,9 +155,11 @@ export class Outgoing {
     this.#scheduler.seen(device);
   }
 
-  /** Our user calls a device otherwise. */
+  /** Our user calls a device otherwise, or has paired it. */
   renamed(device: DeviceId, name: string): void {
-    for (const delivery of this.to(device)) if (delivery.recipient.name !== name) delivery.rename(name);
+    for (const delivery of this.to(device)) {
+      if (delivery.recipient.name !== name) delivery.rename({ id: device, name });
+    }
   }
 
   /** Ends every transfer to a device, or to all when none is given. Resolves when they have ended. */
@@ -203,6 +205,11 @@ export class Outgoing {
     };
   }
 
+  /** As we call it now; undefined when it is not trusted any more. One that never had to be may go on. */
+  #allowed(recipient: Recipient): Recipient | undefined {
+    return this.#deps.recipient(recipient.id) ?? (recipient.unpaired === undefined ? undefined : recipient);
+  }
+
   #nextOrder(): number {
     this.#order++;
     return this.#order;
@@ -218,8 +225,9 @@ export class Outgoing {
     const delivery = new Delivery(order, this.#deps, () => this.#scheduler.look());
     this.#scheduler.add(delivery);
     // Trust may have been taken back meanwhile.
-    const { id, name } = order.recipient;
-    if (this.#deps.recipient(id) === undefined) void delivery.cancel(new LanxferError("E_NOT_PAIRED", { peer: name }));
+    if (this.#allowed(order.recipient) === undefined) {
+      void delivery.cancel(new LanxferError("E_NOT_PAIRED", { peer: order.recipient.name }));
+    }
     return delivery;
   }
 }

@@ -6,7 +6,8 @@
 import type { QueueView, TransferState, TransferView } from "../../control/schema.ts";
 import type { Clock } from "../../core/clock.ts";
 import { type ErrorView, LanxferError, toView } from "../../core/errors.ts";
-import type { DeviceId, TransferId } from "../../core/ids.ts";
+import type { TransferId } from "../../core/ids.ts";
+import type { Party } from "../views.ts";
 
 /** Ended transfers that are kept for `transfers --all`; the history has them all. */
 const KEEP_ENDED = 200;
@@ -20,7 +21,7 @@ const KEEP_ITEMS = 20_000;
 export interface TransferStart {
   readonly id: TransferId;
   readonly direction: "out" | "in";
-  readonly peer: { readonly id: DeviceId; readonly name: string };
+  readonly peer: Party;
   readonly items: readonly { readonly name: string; readonly type: "file" | "folder" }[];
   readonly entries: number;
   readonly bytes: number;
@@ -239,8 +240,8 @@ export class TransferRecord {
   }
 
   /** Our name for the other device is another one now. */
-  peerIs(name: string): void {
-    this.#set({ peer: { ...this.#rest.peer, name } });
+  peerIs(peer: Party): void {
+    this.#set({ peer });
   }
 
   /** What a sender found when it looked through its sources. */

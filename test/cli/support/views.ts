@@ -6,6 +6,7 @@ import type {
   HookView,
   InboxView,
   OfferView,
+  PartyView,
   PeerView,
   QueueView,
   SettingView,
@@ -102,6 +103,12 @@ export function offer(change: Partial<OfferView> = {}): OfferView {
     since: MIDDAY,
     ...change,
   };
+}
+
+/** A device that is not paired. */
+export function stranger(claims: string, namesake: string | null = null): PartyView {
+  const short = ID.slice(0, 8);
+  return { id: ID, name: `unpaired ${short} "${claims}"`, unpaired: { short, claims, namesake } };
 }
 
 export function device(change: Partial<DeviceView> = {}): DeviceView {

@@ -1,5 +1,24 @@
 import { describe, expect, it } from "vitest";
-import { cut, cutToBytes, formatDuration, formatRate, formatSize, MAX_SHOWN, safe } from "../../../src/core/text.ts";
+import {
+  cut,
+  cutToBytes,
+  formatDuration,
+  formatRate,
+  formatSize,
+  MAX_SHOWN,
+  quoted,
+  safe,
+} from "../../../src/core/text.ts";
+
+describe("quoted", () => {
+  it.each([
+    ["alice", '"alice"'],
+    ['alice" (paired)', '"alice\\" (paired)"'],
+    ["a\x1b[2Jb\n", '"a\\x1b[2Jb\\x0a"'],
+  ])("keeps %j between its marks", (text, shown) => {
+    expect(quoted(text)).toBe(shown);
+  });
+});
 
 describe("text made safe", () => {
   it.each([

@@ -47,6 +47,11 @@ describe("what a hook is told", () => {
     expect(toldOf(line({ note: null }))["LANXFER_NOTE"]).toBe("");
   });
 
+  it("is no name of a sender that is not paired, as it may have chosen one that a script goes by", () => {
+    const peer = { id: "x", name: 'unpaired x "anna"', unpaired: { short: "x", claims: "anna", namesake: "anna" } };
+    expect(toldOf(line({ peer }))).toMatchObject({ LANXFER_SENDER_ID: "x", LANXFER_SENDER_NAME: "" });
+  });
+
   it("are all paths, a line each, or none: half a list could be taken for the whole", () => {
     const two = [item("/inbox/a"), item("/inbox/b")];
     expect(toldOf(line({ items: two, count: 2 }))["LANXFER_PATHS"]).toBe("/inbox/a\n/inbox/b");

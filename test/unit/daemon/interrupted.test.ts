@@ -115,7 +115,7 @@ describe("interrupted transfers", () => {
     expect(waiting.interrupted.take(device(1), transfer(1))).toBeUndefined();
     expect(await waiting.interrupted.makeRoom(1)).toBe(false);
     await waiting.interrupted.forget(device(1), transfer(1), new LanxferError("E_CANCELLED"));
-    await waiting.interrupted.forgetAll(device(1), new LanxferError("E_NOT_PAIRED"));
+    await waiting.interrupted.forgetAll(new LanxferError("E_NOT_PAIRED"), (id) => id === device(1));
     expect(await waiting.staged()).toEqual([transfer(1)]);
   });
 
@@ -123,7 +123,7 @@ describe("interrupted transfers", () => {
     const waiting = await Waiting.open();
     for (const n of [1, 2, 3]) await waiting.add(device(n > 1 ? 2 : 1), n);
     await waiting.interrupted.forget(device(1), transfer(1), new LanxferError("E_CANCELLED"));
-    await waiting.interrupted.forgetAll(device(2), new LanxferError("E_NOT_PAIRED"));
+    await waiting.interrupted.forgetAll(new LanxferError("E_NOT_PAIRED"), (id) => id === device(2));
     expect(waiting.reasons).toEqual(["E_CANCELLED", "E_NOT_PAIRED", "E_NOT_PAIRED"]);
     expect(await waiting.staged()).toEqual([]);
   });

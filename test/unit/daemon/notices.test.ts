@@ -29,6 +29,45 @@ describe("The desktop is told", () => {
     notices.close();
   });
 
+  it("of an offer of a device that is not paired with what it calls itself, and that nobody checked it", () => {
+    const { notices, shown } = told();
+    notices.offered(offer("oooooooooooooooo", { from: views.stranger('bob" <b>') }));
+    expect(shown).toEqual([
+      {
+        title: "lanxfer: an offer of an unpaired device waits for your answer",
+        body: 'photos and 1 more (1.5 GB) from unpaired aliceaaa, calls itself "bob\\" <b>" (not checked); take it with: lanxferctl accept oooooooooooooooo',
+      },
+    ]);
+    notices.close();
+  });
+
+  it("that a device is not the paired one whose name it goes by", () => {
+    const { notices, shown } = told();
+    notices.offered(offer("o", { from: views.stranger("bob", "bob") }));
+    expect(shown[0]?.body).toContain('calls itself "bob" (not checked, not your bob)');
+    notices.close();
+  });
+
+  it("of offers of others although strangers make many, and of those once a minute", async () => {
+    const { notices, clock, titles } = told();
+    for (let n = 0; n < 16; n++) notices.offered(offer(`${n}`, { from: views.stranger("bob") }));
+    notices.offered(offer("a"));
+    notices.arrived({ ...arrival("t"), peer: views.stranger("x".repeat(63)) });
+    expect(titles()).toHaveLength(3);
+    await clock.pass(59_999);
+    expect(titles()).toHaveLength(3);
+    await clock.pass(1);
+    expect(titles().slice(3)).toEqual(["lanxfer: 15 more offers of unpaired devices wait for your answer"]);
+    notices.close();
+  });
+
+  it("of what has arrived from a device that is not paired as such, however long its name", () => {
+    const { notices, shown } = told();
+    notices.arrived({ ...arrival("t"), peer: views.stranger("x".repeat(63)) });
+    expect(shown[0]?.body).toMatch(/from unpaired aliceaaa, calls itself "x{47}…" \(not checked\)$/);
+    notices.close();
+  });
+
   it("of what has arrived, under the name that it got", () => {
     const { notices, shown } = told();
     notices.arrived({ ...arrival("t"), items: [views.item("report.pdf", "report (1).pdf")] });

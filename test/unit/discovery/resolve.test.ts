@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { LanxferError } from "../../../src/core/errors.ts";
 import { type DeviceId, formatDeviceId, shortId } from "../../../src/core/ids.ts";
-import { type KnownDevice, resolve } from "../../../src/discovery/resolve.ts";
+import { type KnownDevice, resolve, tellsKey } from "../../../src/discovery/resolve.ts";
 import type { Peer } from "../../../src/discovery/types.ts";
 import { idOf } from "./support/packets.ts";
 
@@ -114,5 +114,17 @@ describe("an impostor", () => {
     expect(resolve("alice", devices, [peer("alice", idOf("mallory"))])).toMatchObject({ id: alice.id });
     const guests = [peer("bob", idOf("mallory")), peer("bob", idOf("bob"))];
     expect(failure("bob", devices, guests)).toEqual(["E_AMBIGUOUS", expect.stringContaining("mallory (")]);
+  });
+});
+
+describe("a key", () => {
+  const id = idOf("alice");
+
+  it.each([id, shortId(id), formatDeviceId(id), shortId(id).toUpperCase()])("is told by %s", (text) => {
+    expect(tellsKey(text, id)).toBe(true);
+  });
+
+  it.each(["alice", "", id.slice(0, 7), `${id}a`, idOf("bob")])("is not told by %j", (text) => {
+    expect(tellsKey(text, id)).toBe(false);
   });
 });

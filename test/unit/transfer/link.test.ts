@@ -9,7 +9,7 @@ import { type Listener, listen } from "../../../src/transfer/listen.ts";
 import { ALPN_PAIR, ALPN_TRANSFER, BLOCK_SIZE, MiB } from "../../../src/transfer/wire.ts";
 import { newCredentials } from "../../support/credentials.ts";
 import { eventually } from "../../support/process.ts";
-import { frameOf, RawPeer } from "../../support/raw-peer.ts";
+import { blockFrame, controlFrame, frameOf, RawPeer } from "../../support/raw-peer.ts";
 import { SkippingClock } from "../../support/skipping-clock.ts";
 
 const [ours, theirs] = [newCredentials(), newCredentials()];
@@ -444,6 +444,44 @@ describe("garbage", () => {
     expect(await reasonOf(frames.next())).toMatchObject({ code: "E_FRAME" });
     await link.refuse(new LanxferError("E_FRAME"));
     expect(await peer.next("abort")).toMatchObject({ code: "E_FRAME" });
+  });
+});
+
+describe("a confined link", () => {
+  it("takes no block, and sets no memory aside for one that has only begun", async () => {
+    await using ends = await Ends.open();
+    const [link, peer] = await ends.raw();
+    link.confine(1_000);
+    peer.send({ t: "heartbeat" });
+    peer.sendBytes(blockFrame(0, Buffer.alloc(MiB)).subarray(0, 100));
+    const frames = link.frames();
+    expect((await frames.next()).value?.type).toBe("control");
+    await expect(frames.next()).rejects.toMatchObject({ code: "E_PROTO" });
+    expect(ends.allocated).toBe(0);
+  });
+
+  it("takes so many bytes in all, however they come", async () => {
+    await using ends = await Ends.open();
+    const [link, peer] = await ends.raw();
+    const one = controlFrame({ t: "heartbeat" });
+    link.confine(10 * one.length);
+    for (let n = 0; n < 10; n++) peer.sendBytes(one);
+    const frames = link.frames();
+    for (let n = 0; n < 10; n++) expect((await frames.next()).value?.type).toBe("control");
+    peer.sendBytes(one.subarray(0, 1));
+    await expect(frames.next()).rejects.toMatchObject({ code: "E_PROTO" });
+  });
+
+  it("is like any other once it is free", async () => {
+    await using ends = await Ends.open();
+    const [link, peer] = await ends.raw();
+    link.confine(100);
+    peer.send({ t: "heartbeat" });
+    const frames = link.frames();
+    await frames.next();
+    link.free();
+    for (let n = 0; n < 10; n++) peer.sendBlock(n, Buffer.alloc(1_000));
+    for (let n = 0; n < 10; n++) expect((await frames.next()).value).toMatchObject({ type: "block", entry: n });
   });
 });
 

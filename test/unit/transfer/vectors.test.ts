@@ -226,6 +226,7 @@ describe("docs/PROTOCOL.md", () => {
       "heartbeat after silence of": `${wire.HEARTBEAT_MS / 1000} s`,
       "dead after silence of": `${wire.DEAD_MS / 1000} s`,
       "handshake, `hello`, pairing message": `${wire.OPENING_MS / 1000} s`,
+      "what a device that is not paired may say before it is accepted (4.10)": `${number(wire.MAX_UNACCEPTED)} bytes`,
       "typing the codes": "120 s", // checked where pairing is
     });
   });

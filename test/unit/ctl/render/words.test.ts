@@ -92,7 +92,7 @@ describe("What happens is told", () => {
     expect(first.lines).toEqual([
       "alice is here (aaaaaaaa, unpaired, 192.0.2.7:4000)",
       "sending report.pdf to alice (1.0 MB)",
-      'offered: photos from bob (2.0 kB); answer with "lanxferctl accept o" or "lanxferctl decline o"',
+      'offered: photos (2.0 kB) from bob; answer with "lanxferctl accept o" or "lanxferctl decline o"',
     ]);
     const again = happenings(first.seen, { ...snapshot, peers: [], offers: [] });
     expect(again.lines).toEqual([]);

@@ -28,7 +28,7 @@ export function createProbe(context: DialContext, mirror: Mirror, suspicions: Su
       const { address: host, port } = endpoint;
       const link = await dial({ host, port, alpn: ALPN_TRANSFER, peer: host }, context, signal);
       const isDouble = link.peer === context.credentials.id && (await mirror.isElsewhere(link));
-      link.destroy();
+      void link.close(); // in good order: else the other end might not get to see our key, and learn that we are here
       if (isDouble) suspicions.double(host);
       return link.peer !== context.credentials.id || isDouble ? link.peer : undefined;
     } catch {

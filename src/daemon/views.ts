@@ -25,7 +25,8 @@ export function peerView(peer: Peer, paired: readonly Device[]): PeerView {
   return {
     id: peer.id,
     short: shortId(peer.id),
-    name: peer.name,
+    // What is met at a remembered address has not told its name.
+    name: peer.name === peer.id ? (device?.name ?? shortId(peer.id)) : peer.name,
     petname: device?.name ?? null,
     paired: device !== undefined,
     namesake: namesake === undefined ? null : { id: namesake.id, short: shortId(namesake.id), name: namesake.name },

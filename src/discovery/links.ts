@@ -39,7 +39,7 @@ export interface LinksDeps extends InterfaceRules {
 const SCAN = 500; // ms
 const JUMP = 3000; // ms by which a scan is late, or the wall clock is off, when the machine was suspended
 const FIRST_RETRY = 500; // ms, doubled with each failure
-const LAST_RETRY = 30_000; // ms
+const LAST_RETRY = 10_000; // ms
 
 /** One address and what became of it. */
 interface Slot {

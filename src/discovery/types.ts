@@ -21,7 +21,10 @@ export interface Endpoint {
 
 export interface Peer {
   readonly id: DeviceId;
-  /** The user's name for a static peer, else what it announces: at most 63 bytes of UTF-8, not made safe for printing. */
+  /**
+   * The user's name for a static peer, else what it announces: at most 63 bytes
+   * of UTF-8, not made safe for printing. Its id, where only a known address told of it.
+   */
   readonly name: string;
   /** In the order in which to try them: proven, then newest first, then named by a record only, then doubtful. Never empty. */
   readonly endpoints: readonly Endpoint[];

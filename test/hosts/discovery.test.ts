@@ -42,8 +42,8 @@ suiteFor(["hosts"])("Devices on one link", () => {
       const atDevice = await watch(device);
       const there = await atAnna.first(is("up", device), 0, 5_000);
       const back = await atDevice.first(is("up", anna), 0, 5_000);
-      measured(`${device.name} ready → seen by anna`, there.at - ready, "under 1 s");
-      measured(`${device.name} ready → sees anna`, back.at - ready, "under 1 s");
+      measured(`${device.name} ready → seen by anna`, there.at - ready, "0.5 s");
+      measured(`${device.name} ready → sees anna`, back.at - ready, "0.5 s");
       expect(there.peer.endpoints[0]).toMatchObject({ interface: "eth0", source: "mdns" });
     }
     const listed = await bert.tell("peers", "--json");
@@ -58,15 +58,26 @@ suiteFor(["hosts"])("Devices on one link", () => {
     const killed = performance.now();
     for (const log of [atAnna, atCora]) {
       const gone = await log.first(is("down", bert), killed, 30_000);
-      measured("killed → gone", gone.at - killed, "10 s at most");
+      measured("kill -9 → gone", gone.at - killed, "8 s");
       expect(gone.at - killed).toBeLessThan(20_000);
     }
     await bert.start();
     const ready = performance.now();
     for (const log of [atAnna, atCora]) {
       const back = await log.first(is("up", bert), killed, 5_000);
-      measured("started again → seen", back.at - ready, "under 1 s");
+      measured("started again → seen", back.at - ready, "0.5 s");
     }
+  });
+
+  it("miss one that was killed soon when somebody asks", async () => {
+    const atAnna = await watch(anna);
+    await bert.kill();
+    const asked = performance.now();
+    await anna.control.call("get", "/v1/peers", {}); // as lanxferctl does
+    const gone = await atAnna.first(is("down", bert), asked, 5_000);
+    measured("kill -9, a user asks → gone", gone.at - asked, "1.5 s");
+    await bert.start();
+    await atAnna.first(is("up", bert), gone.at, 5_000);
   });
 
   it("know at once when one was stopped", async () => {
@@ -74,7 +85,7 @@ suiteFor(["hosts"])("Devices on one link", () => {
     const asked = performance.now();
     expect(await bert.stop()).toMatchObject({ code: 0, signal: null });
     const gone = await atAnna.first(is("down", bert), asked, 5_000);
-    measured("stopped → gone", gone.at - asked, "about the time of a probe");
+    measured("SIGTERM → gone", gone.at - asked, "0.5 s, the time of a probe");
     await bert.start();
     await atAnna.first(is("up", bert), asked, 5_000);
   });
@@ -85,15 +96,15 @@ suiteFor(["hosts"])("Devices on one link", () => {
     const pulled = performance.now();
     await hosts.bert.unplug();
     const gone = await atAnna.first(is("down", bert), pulled, 30_000);
-    measured("cable out → gone", gone.at - pulled, "10 s at most");
+    measured("cable out → gone", gone.at - pulled, "8 s");
     const alone = await atBert.first(is("down", anna), pulled, 30_000);
-    measured("cable out → the others gone", alone.at - pulled, "10 s at most");
+    measured("cable out → the others gone", alone.at - pulled, "8 s");
     await hosts.bert.plug();
     const plugged = performance.now();
     const back = await atAnna.first(is("up", bert), pulled, 10_000);
     const again = await atBert.first(is("up", anna), pulled, 10_000);
-    measured("cable back → seen", back.at - plugged, "2 s at most");
-    measured("cable back → sees the others", again.at - plugged, "2 s at most");
+    measured("cable back → seen", back.at - plugged, "1 s");
+    measured("cable back → sees the others", again.at - plugged, "1 s");
   });
 
   it("follow one to its new address", async () => {
@@ -105,7 +116,7 @@ suiteFor(["hosts"])("Devices on one link", () => {
       changed,
       10_000,
     );
-    measured("address changed → followed", followed.at - changed, "2 s at most");
+    measured("address changed → followed", followed.at - changed, "2 s");
   });
 
   it("find one again whose network card was taken out and put back", async () => {
@@ -116,7 +127,7 @@ suiteFor(["hosts"])("Devices on one link", () => {
     await hosts.bert.addInterface();
     const there = performance.now();
     const back = await atAnna.first(is("up", bert), gone.at, 10_000);
-    measured("card back → seen", back.at - there, "2 s at most");
+    measured("card back → seen", back.at - there, "2 s");
     const atBert = await watch(bert);
     await atBert.first(is("up", anna), 0, 10_000);
   });

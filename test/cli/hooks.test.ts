@@ -66,7 +66,9 @@ const done = (pairOf: Pair, count: number) =>
 
 describe("the hook of a daemon", () => {
   it.concurrent("inherits nothing that changes how programs run, and can use lanxferctl", async () => {
-    await using both = await pair(`env > "$HERE/env"; '${process.execPath}' '${CTL}' id > "$HERE/id"`);
+    await using both = await pair(
+      `ls /proc/$$/fd > "$HERE/fds"; env > "$HERE/env"; '${process.execPath}' '${CTL}' id > "$HERE/id"`,
+    );
     await both.send("a.txt");
     expect(await done(both, 1)).toEqual(["done"]);
     const names = (await both.lines("env")).map((line) => line.split("=")[0] ?? "");
@@ -88,6 +90,8 @@ describe("the hook of a daemon", () => {
       "LANXFER_TRANSFER",
     ]);
     expect((await both.lines("env")).find((line) => line.startsWith("LANXFER_PATH="))).toMatch(/\/LanInbox\/a\.txt$/);
+    // The shell itself has its script open, as number 10 or more.
+    expect((await both.lines("fds")).filter((fd) => Number(fd) < 10)).toEqual(["0", "1", "2"]);
     expect((await both.lines("id"))[0]).toBe("name      receiver");
   });
 

@@ -111,7 +111,7 @@ describe("a hook for what is received", () => {
     await using room = await Room.open();
     const [anna, bert] = await room.pair();
     await hook(bert, 'case "$LANXFER_PATH" in *a) sleep 100 & wait;; esac');
-    await set(bert, "hooks.timeout", 1_000);
+    await set(bert, "hooks.timeout", 2_000);
     const first = await anna.deliver(bert, [await anna.write("a", "a")]);
     const second = await anna.deliver(bert, [await anna.write("b", "b")]);
     expect(await ended(bert, first.id)).toMatchObject({ state: "failed", signal: "SIGTERM", problem: "took too long" });

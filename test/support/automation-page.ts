@@ -56,6 +56,11 @@ export function documentedExamples(): unknown[] {
   return blocks.flatMap((block) => block.trim().split("\n")).map((line): unknown => JSON.parse(line));
 }
 
+/** What stands there to be put into a shell or a script. */
+export function documentedScripts(): string[] {
+  return [...page.matchAll(/```sh\n(.*?)```/gs)].map(([, script = ""]) => script);
+}
+
 /** Names of environment variables: those that a hook is told, and those that it inherits. */
 export function documentedVariables(): { readonly told: readonly string[]; readonly inherited: readonly string[] } {
   const told = rowsOf(page, "| variable | value |").map(([name = ""]) => name.slice(1, -1));

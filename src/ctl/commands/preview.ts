@@ -10,6 +10,8 @@ import type { Ui } from "../ui.ts";
 
 /** Columns that a size takes: `1023.9 MB`. The list is as long as the sources are many, so it is written as it comes. */
 const SIZE_COLUMNS = 9;
+/** Lines that may be in memory while their reader takes its time. */
+const FLUSH_EVERY = 1_000;
 
 export async function preview(
   client: ControlClient,
@@ -17,10 +19,12 @@ export async function preview(
   ui: Ui,
   signal: AbortSignal,
 ): Promise<ExitCode> {
+  let written = 0;
   for await (const line of client.preview(request, AbortSignal.any([signal, ui.readerGone]))) {
     if (line.is === "failed") return ui.failedAs(line.error);
     ui.object(line);
     ui.print(shown(line));
+    if (++written % FLUSH_EVERY === 0) await ui.flushed();
   }
   return 0;
 }

@@ -75,9 +75,12 @@ export class RotatedLines {
       const bytes = Buffer.byteLength(line);
       if (this.#size > 0 && this.#size + bytes > this.#options.bytes) await this.#rotate();
       this.#whole = false;
-      await this.#file.appendFile(line);
-      this.#size += bytes;
-      this.#whole = true;
+      try {
+        await this.#file.appendFile(line);
+        this.#whole = true;
+      } finally {
+        this.#size = (await this.#file.stat()).size;
+      }
       await this.#file.datasync();
     });
   }

@@ -1,5 +1,6 @@
 /** docs/automation.md, held against the schemas, the commands and the environment of hooks. */
 
+import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import type { z } from "zod";
 import { COMMANDS } from "../../../src/ctl/program.ts";
@@ -9,6 +10,7 @@ import {
   documentedCommands,
   documentedExamples,
   documentedFields,
+  documentedScripts,
   documentedVariables,
 } from "../../support/automation-page.ts";
 import { kindOf, OBJECTS } from "../../support/contract.ts";
@@ -44,6 +46,12 @@ describe("the page about automation", () => {
     const examples = documentedExamples();
     expect(examples.length).toBeGreaterThan(2);
     for (const example of examples) expect([example, kindOf(example, [...OBJECTS.keys()])]).not.toContain(undefined);
+  });
+
+  it("has scripts that a shell can read", () => {
+    const scripts = documentedScripts();
+    expect(scripts.length).toBeGreaterThan(5);
+    for (const script of scripts) expect(spawnSync("sh", ["-n"], { input: script, encoding: "utf8" }).stderr).toBe("");
   });
 
   it("lists what a hook is told and what it inherits", () => {

@@ -78,13 +78,17 @@ describe("a hook", () => {
   });
 
   it("that takes too long is ended, and all that it started with it", async () => {
+    const clock = new SkippingClock();
     const { dir, run } = await script(
       "echo $$ >> pids; for i in 1 2; do sh -c 'echo $$ >> pids; sleep 100 & wait' & done; wait",
-      { timeoutMs: 600 },
     );
-    const end = await runHook(run, systemClock, never);
-    expect(end).toMatchObject({ is: "timed-out", exit: null, signal: "SIGTERM" });
-    for (const pid of await pids(dir, "pids", 3)) expect(await isAlive(pid)).toBe(false);
+    const ending = runHook(run, clock, never);
+    const alive = await pids(dir, "pids", 3);
+    clock.skip(29_000);
+    expect(await Promise.all(alive.map(isAlive))).toEqual([true, true, true]);
+    clock.skip(1_100);
+    expect(await ending).toMatchObject({ is: "timed-out", exit: null, signal: "SIGTERM" });
+    expect(await Promise.all(alive.map(isAlive))).toEqual([false, false, false]);
   });
 
   it("that does not want to end is killed 5 s later, with children that do not want to, either", async () => {

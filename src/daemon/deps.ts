@@ -17,8 +17,8 @@ export interface DaemonDeps {
   readonly config: Config;
   readonly host: HostFacts;
   readonly random: (bytes: number) => Uint8Array;
-  /** Addresses of this machine, of all interfaces, without zones. */
-  readonly ownAddresses: () => ReadonlySet<string>;
+  /** Addresses of this machine, of all interfaces, without zones; undefined when the system does not tell. */
+  readonly ownAddresses: () => ReadonlySet<string> | undefined;
   readonly discovery: (deps: PresenceDeps) => Discovery;
 }
 
@@ -53,7 +53,11 @@ export async function realDeps(
   };
 }
 
-export function ownAddresses(): ReadonlySet<string> {
-  const all = Object.values(networkInterfaces()).flatMap((interfaces) => interfaces ?? []);
-  return new Set(all.map(({ address }) => address));
+export function ownAddresses(): ReadonlySet<string> | undefined {
+  try {
+    const all = Object.values(networkInterfaces()).flatMap((interfaces) => interfaces ?? []);
+    return new Set(all.map(({ address }) => address));
+  } catch {
+    return undefined; // no descriptor is left to ask with
+  }
 }

@@ -32,7 +32,7 @@ export interface LinkOptions {
   /** Memory for received blocks. */
   readonly allocate?: (length: number) => Buffer;
   /** Addresses that this machine has now; a link whose own one is not among them is dead. Not asked when left out. */
-  readonly ownAddresses?: (() => ReadonlySet<string>) | undefined;
+  readonly ownAddresses?: (() => ReadonlySet<string> | undefined) | undefined;
 }
 
 export class Link {
@@ -77,8 +77,7 @@ export class Link {
     this.#clock = options.clock;
     const { ownAddresses } = options;
     const local = socket.localAddress;
-    this.#isAtHome = () =>
-      ownAddresses === undefined || local === undefined || ownAddresses().has(unmapped(withoutZone(local)));
+    this.#isAtHome = () => local === undefined || ownAddresses?.()?.has(unmapped(withoutZone(local))) !== false;
     const pairing = proven.alpn === ALPN_PAIR;
     this.#maxControl = pairing ? MAX_PAIR_CONTROL : MAX_CONTROL;
     const allocate = options.allocate ?? ((length) => Buffer.allocUnsafeSlow(length));

@@ -18,8 +18,8 @@ export interface ListenOptions {
   readonly credentials: Credentials;
   readonly aes: boolean;
   readonly clock: Clock;
-  /** Connections of which we do not know whose they are that may be open at a time. @default 256 */
-  readonly places?: number;
+  /** Connections of which we do not know whose they are that may be open at a time. */
+  readonly places: number;
   /** Memory for received blocks. */
   readonly allocate: NonNullable<LinkOptions["allocate"]>;
   readonly ownAddresses?: LinkOptions["ownAddresses"];
@@ -43,7 +43,6 @@ export interface Listener {
 }
 
 const PROTOCOLS = [ALPN_TRANSFER, ALPN_PAIR];
-const PLACES = 256;
 
 interface Guest {
   readonly socket: Socket;
@@ -64,7 +63,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     requestCert: true,
     ALPNProtocols: PROTOCOLS,
   });
-  const doorkeeper = new Doorkeeper<Guest>(clock, options.places ?? PLACES, {
+  const doorkeeper = new Doorkeeper<Guest>(clock, options.places, {
     begin: ({ socket }) => {
       if (!socket.destroyed) secure.emit("connection", socket);
     },

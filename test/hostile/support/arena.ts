@@ -62,8 +62,9 @@ export class Arena implements AsyncDisposable {
   readonly anna: Device;
   readonly bert: Device;
   readonly sieges: Siege[] = [];
+  /** What anna sends. */
+  readonly #source: string;
   #port = 0;
-  #source = "";
   /** Of bert with nobody else about. */
   #alone = { speed: 0, cpuPerByte: 0 };
 
@@ -71,6 +72,7 @@ export class Arena implements AsyncDisposable {
     this.lan = lan;
     this.hosts = hosts;
     this.anna = new Device(hosts.anna);
+    this.#source = path.join(hosts.anna.home, "steady.bin");
     this.bert = new Device(descriptors === undefined ? hosts.bert : limited(hosts.bert, descriptors), env);
   }
 
@@ -181,11 +183,16 @@ export class Arena implements AsyncDisposable {
       delivered++;
     } while (!isOver);
     const seconds = (performance.now() - began) / 1_000;
+    await this.clear(delivered);
+    return { delivered, seconds };
+  }
+
+  /** Takes out of bert's inbox what has come: so many files, and nothing else. */
+  async clear(count: number): Promise<void> {
     const { inbox } = this.bert;
     const arrived = (await readdir(inbox)).filter((name) => name !== ".lanxfer");
-    expect(arrived).toHaveLength(delivered);
+    expect(arrived).toHaveLength(count);
     for (const name of arrived) await rm(path.join(inbox, name));
-    return { delivered, seconds };
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -196,7 +203,6 @@ export class Arena implements AsyncDisposable {
     const { anna, bert } = this;
     await Promise.all([anna.start(), bert.start()]);
     this.#port = (await bert.control.call("get", "/v1/status", {})).port;
-    this.#source = path.join(anna.place.home, "steady.bin");
     await writeFile(this.#source, randomBytes(FILE));
     if (!paired) return;
     const log = await PeerLog.open(anna);

@@ -151,6 +151,7 @@ describe("listening", () => {
     port,
     credentials: theirs,
     aes: true,
+    places: 256,
     clock: new SkippingClock(),
     allocate: Buffer.alloc,
     onLink: () => true,

@@ -128,7 +128,7 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
     })
 
     .post("/v1/transfers", body(sendRequest), async (c) =>
-      c.json(await handlers.send(c.req.valid("json"), c.req.raw.signal)),
+      c.json(await handlers.send(c.req.valid("json"), goneWith(c.req.raw.signal))),
     )
     .post("/v1/transfer-groups", body(groupRequest), async (c) =>
       c.json({ results: await handlers.sendToAll(c.req.valid("json"), c.req.raw.signal) }),
@@ -246,6 +246,13 @@ function body<T extends z.ZodType>(schema: T) {
 
 function query<T extends z.ZodType>(schema: T) {
   return validator("query", (value): z.infer<T> => check(schema, value));
+}
+
+/** Aborted when the client of a request goes away. */
+function goneWith(request: AbortSignal): AbortSignal {
+  const gone = new AbortController();
+  request.addEventListener("abort", () => gone.abort(new LanxferError("E_CANCELLED")), { once: true });
+  return gone.signal;
 }
 
 /** A stream of JSON objects, one a line. When the reader goes away, `gone` is aborted. */

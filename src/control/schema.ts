@@ -431,6 +431,8 @@ export const sendRequest = z.object({
     .object({
       /** For how many milliseconds it may wait to begin, 1 s to a year; the setting `queue.ttl` when left out. */
       ttl: z.number().int().min(1_000).max(31_536_000_000).optional(),
+      /** Send a copy that is made now, not what the source is then. */
+      copy: z.boolean().optional(),
       /** Refuse with E_UNREACHABLE when the device does not answer now. */
       reachable: z.boolean().optional(),
     })

@@ -117,6 +117,7 @@ export const COMMANDS: readonly Command[] = [
           bare: Number.POSITIVE_INFINITY,
         },
         detach: { summary: "queue it for a receiver that is here; do not stay" },
+        copy: { summary: "with --queue, send a copy that is made now: the source may go away" },
         ttl: { summary: "with --queue, how long it may wait to begin: 12h, 30d (7d)", parse: parseQueueTtl },
         json: JSON_OUTPUT,
       },

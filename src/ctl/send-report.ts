@@ -92,7 +92,7 @@ export class SendReport {
     switch (transfer.state) {
       case "done":
         this.#ui.print(summary(this.#progress, this.#ui.clock.monotonic()), ...otherNames(transfer));
-        if (!this.#ui.json) this.#ui.notice(...skipped(transfer), ...excluded(transfer));
+        if (!this.#ui.json) this.#ui.notice(...leftOut(transfer));
         return 0;
       case "failed":
       case "cancelled":
@@ -173,6 +173,11 @@ function otherNames(transfer: TransferView): string[] {
     .map(({ name, as }) => `${transfer.items.length > 1 ? `${safe(name)} ` : ""}saved as "${safe(as ?? "")}"`);
   const inner = transfer.renamed.map((one) => `${path(one.path)} saved as "${safe(one.as)}"`);
   return [...items, ...shortened(inner, transfer.renamed.length)];
+}
+
+/** What does not go, and why. */
+export function leftOut(transfer: TransferView): string[] {
+  return [...skipped(transfer), ...excluded(transfer)];
 }
 
 function skipped(transfer: TransferView): string[] {

@@ -33,6 +33,7 @@ import { Outbox } from "./outgoing/outbox.ts";
 import { Outgoing } from "./outgoing/outgoing.ts";
 import { QueueClock } from "./outgoing/queue-clock.ts";
 import { Sessions } from "./outgoing/sessions.ts";
+import { Spool } from "./outgoing/spool.ts";
 import { Pairing } from "./pairing/pairing.ts";
 import { createProbe, Reach } from "./reach.ts";
 import { Contacts } from "./record/contacts.ts";
@@ -204,6 +205,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
   const sending = new RateLimit(clock, () => config.get("limits.rate.send"));
   const receiving = new RateLimit(clock, () => config.get("limits.rate.receive"));
   const files = new SmallFiles();
+  const flusher = new Flusher(clock);
   const landed = new LandedTransfers(clock);
   const interrupted = new Interrupted({ self: key.id, clock, log, inbox, ended });
   const incoming = new Incoming({
@@ -212,7 +214,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     log,
     umask: host.umask,
     memory,
-    flusher: new Flusher(clock),
+    flusher,
     files,
     rate: receiving,
     transfers,
@@ -241,6 +243,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
       return device && { id: device.id, name: device.name };
     },
     ttl: () => config.get("queue.ttl"),
+    spool: new Spool({ outbox, files, flusher, space: () => config.get("queue.space") }),
     queueTime: () => queueClock.now(),
     sessions: new Sessions({ clock, reach: (to, signal) => reach.link(to, ALPN_TRANSFER, signal), hello, met }),
     isPresent: (id) => discovery.peers().some((peer) => peer.id === id && peer.state === "present"),

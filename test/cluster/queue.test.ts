@@ -1,6 +1,6 @@
 /** Queued transfers between real daemons: when they go, in which order, and how they end. */
 
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { SendRequest, TransferView } from "../../src/control/schema.ts";
@@ -144,6 +144,55 @@ describe("a queued transfer", () => {
     await bert.start();
     for (const id of ids) expect(await anna.ended(id)).toMatchObject({ state: "done" });
     expect(await arrived()).toEqual(["a (1).txt", "a.txt"]);
+  });
+});
+
+describe("a copy of what is queued", () => {
+  it("is what is sent when the source is gone or changed, and goes when it has been", async () => {
+    await bert.stop();
+    const [gone = "", changed = ""] = await files("gone.txt", "changed.txt");
+    const { id } = await queue(bert, [gone, changed], { copy: true });
+    expect(await shown(id)).toMatchObject({
+      queue: { copied: true },
+      items: [{ name: "gone.txt" }, { name: "changed.txt" }],
+    });
+    await rm(gone);
+    await writeFile(changed, "something else");
+    await anna.stop();
+    await anna.start();
+    await bert.start();
+    expect(await anna.ended(id)).toMatchObject({ state: "done", sourceChanged: false });
+    expect(await readFile(path.join(bert.inbox, "gone.txt"), "utf8")).toBe("gone.txt");
+    expect(await readFile(path.join(bert.inbox, "changed.txt"), "utf8")).toBe("changed.txt");
+    await eventually("nothing kept", async () => ((await kept()).length === 0 ? true : undefined));
+  });
+
+  it("goes when it is cancelled, and when its time is over: then it cannot be tried again", async () => {
+    await bert.stop();
+    const paths = await files("a");
+    const [first, second] = [
+      await queue(bert, paths, { copy: true }),
+      await queue(bert, paths, { copy: true, ttl: HOUR }),
+    ];
+    await cancel(first.id);
+    clock.skip(HOUR);
+    expect(await anna.ended(first.id)).toMatchObject({ state: "cancelled" });
+    expect(await anna.ended(second.id)).toMatchObject({ error: { code: "E_EXPIRED" }, canRetry: false });
+    await eventually("nothing kept", async () => ((await kept()).length === 0 ? true : undefined));
+  });
+
+  it("is refused when there is no room for it, with nothing left of it", async () => {
+    await anna.client.call("put", "/v1/settings/:name", { param: { name: "queue.space" }, json: { value: 4 } });
+    await expect(queue(bert, await files("12345"), { copy: true })).rejects.toMatchObject({ code: "E_QUEUE" });
+    expect([await kept(), await history()]).toEqual([[], []]);
+  });
+
+  it("says what it leaves out", async () => {
+    const inner = await anna.write("d/a.txt", "a");
+    await symlink("a.txt", path.join(path.dirname(inner), "link"));
+    const { id, skippedCount } = await queue(bert, [path.dirname(inner)], { copy: true });
+    expect(skippedCount).toBe(1);
+    expect(await anna.ended(id)).toMatchObject({ state: "done", skippedCount: 1 });
   });
 });
 

@@ -12,7 +12,7 @@ import { formatPeriod, formatSize, safe } from "../../core/text.ts";
 import { eventsOf, hasEnded, viewsOf } from "../follow.ts";
 import { formatWhen } from "../render/time.ts";
 import { warnings, what, whatAndWho } from "../render/words.ts";
-import { SendReport } from "../send-report.ts";
+import { leftOut, SendReport } from "../send-report.ts";
 import type { Ui } from "../ui.ts";
 
 /** Queues it and says so. */
@@ -25,6 +25,7 @@ export async function enqueue(
   const queued = await ask(client, request, ui, signal);
   ui.object(queued);
   ui.print(queuedSummary(queued));
+  if (!ui.json) ui.notice(...leftOut(queued));
   return 0;
 }
 
@@ -88,6 +89,7 @@ async function watch(
 }
 
 async function ask(client: ControlClient, request: SendRequest, ui: Ui, signal: AbortSignal): Promise<TransferView> {
+  if (request.queue?.copy) ui.status("copying what is to be sent");
   try {
     const queued = await client.call("post", "/v1/transfers", { json: request }, signal);
     ui.notice(...warnings(queued));

@@ -29,6 +29,7 @@ interface Args {
   readonly wait: number | undefined;
   readonly detach: boolean;
   readonly ttl: number | undefined;
+  readonly copy: boolean;
   readonly json: boolean;
 }
 
@@ -76,14 +77,16 @@ export async function send(client: ControlClient, args: Args, ui: Ui, signal: Ab
 }
 
 /** What the request says of the queue. Throws E_USAGE for what goes with a queue, and nothing is queued. */
-function queueOf({ queue, detach, wait, ttl }: Args): Pick<SendRequest, "queue"> {
+function queueOf({ queue, detach, wait, ttl, copy }: Args): Pick<SendRequest, "queue"> {
   const mistake = (text: string) => new LanxferError("E_USAGE", { text });
   if (detach && wait !== undefined) throw mistake("--detach and --wait exclude each other");
   if (!queue && wait !== undefined) throw mistake("--wait goes with --queue; without it send waits anyway");
   if (!queue && !detach && ttl !== undefined) throw mistake("--ttl goes with --queue or --detach");
+  if (!queue && !detach && copy) throw mistake("--copy goes with --queue or --detach");
   if (!queue && !detach) return {};
   // What may wait for its receiver need not find it now.
-  return { queue: { ...(ttl !== undefined && { ttl }), ...(!queue && { reachable: true }) } };
+  const options = { ...(ttl !== undefined && { ttl }), ...(copy && { copy }), ...(!queue && { reachable: true }) };
+  return { queue: options };
 }
 
 async function follow(views: AsyncGenerator<TransferView>, report: SendReport, signal: AbortSignal): Promise<ExitCode> {

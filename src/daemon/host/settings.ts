@@ -37,6 +37,7 @@ export interface Settings {
   readonly "limits.rate.receive": number;
   readonly notify: boolean;
   readonly "queue.ttl": number;
+  readonly "queue.space": number;
   readonly "hooks.received": readonly string[];
   readonly "hooks.timeout": number;
   readonly unpaired: (typeof UNPAIRED)[number];
@@ -94,6 +95,7 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     live: true,
     description: "milliseconds that a queued transfer may wait to begin",
   },
+  "queue.space": { schema: bytes, live: true, description: "bytes that all copies of queued sources may take" },
   "hooks.received": {
     schema: command,
     live: true,
@@ -131,6 +133,7 @@ export function defaultSettings(home: string, hostname: string): Settings {
     "limits.rate.receive": 0,
     notify: true,
     "queue.ttl": 7 * 24 * 60 * 60 * 1_000,
+    "queue.space": 10_000_000_000,
     "hooks.received": [],
     "hooks.timeout": 600_000,
     unpaired: "never",

@@ -29,7 +29,7 @@ export interface AttemptDeps {
 }
 
 export interface AttemptOptions {
-  readonly job: Pick<Job, "id" | "paths" | "exclude" | "note" | "rate">;
+  readonly job: Pick<Job, "id" | "paths" | "exclude" | "note" | "rate" | "queue">;
   readonly recipient: Recipient;
   readonly record: TransferRecord;
   /** The receiver accepted it in an earlier attempt: what it is doing until it does again is nobody's concern. */
@@ -104,7 +104,8 @@ export class Attempt {
   async #measure(signal: AbortSignal): Promise<SourceTotals> {
     const { job, record, begun, onTotals } = this.#options;
     if (!begun) record.patch({ state: "preparing" });
-    record.nothingSkipped();
+    // What the copy has left out is not found again.
+    if ((job.queue?.copied ?? null) === null) record.nothingSkipped();
     const onSkipped = (path: string, reason: string) => record.skipped(path, reason);
     const totals = await measure(job, this.#deps.files, signal, onSkipped);
     record.measured(totals);

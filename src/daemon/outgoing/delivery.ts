@@ -17,6 +17,7 @@ import type { SourceTotals } from "../../transfer/source.ts";
 import { isCancelled, type TransferRecord, type Transfers } from "../record/transfers.ts";
 import { Attempt, type AttemptDeps, type Recipient } from "./attempt.ts";
 import type { Job, Queue } from "./job.ts";
+import { type Outcome, tellOutcome } from "./outcome.ts";
 import type { Task, Wait } from "./plan.ts";
 import { failedAgain, patience, startTrail, type Trail } from "./retry.ts";
 
@@ -33,7 +34,10 @@ export interface DeliveryDeps extends AttemptDeps {
 }
 
 /** What is to be delivered: a job, or what becomes one. */
-export interface Order extends Omit<Job, "v" | "recipient" | "state"> {
+export type Order = Readonly<Omit<Job, "v" | "recipient" | "state">>;
+
+/** To whom, and how far it has come. */
+export interface Standing {
   readonly recipient: Recipient;
   /** For the first attempt: where others read the same sources. */
   readonly shared?: SharedReader;
@@ -46,18 +50,11 @@ type Phase =
   | { readonly is: "running"; readonly stop: AbortController; readonly over: Promise<void> }
   | { readonly is: "ended" };
 
-type Outcome =
-  | { readonly is: "delivered" }
-  | { readonly is: "failed"; readonly error: LanxferError }
-  /** Goes on later, by itself. */
-  | { readonly is: "interrupted"; readonly error: LanxferError; readonly moved: number; readonly ms: number }
-  | { readonly is: "paused" }
-  /** This program ends; its next run goes on. */
-  | { readonly is: "left"; readonly reason: LanxferError };
-
 /** How long a failed one can be tried again (ms). */
 const KEEP_FAILED_MS = 7 * 24 * 60 * 60 * 1_000;
 const NEVER = Number.POSITIVE_INFINITY;
+// What has not begun may wait as long as its user said, which is the plan's business.
+const UNBEGUN = startTrail(NEVER);
 
 export class Delivery implements Task {
   readonly record: TransferRecord;
@@ -77,22 +74,21 @@ export class Delivery implements Task {
   #shared: SharedReader | undefined;
 
   /** `settled` is called whenever something about it changed that a plan depends on. */
-  constructor(order: Order, deps: DeliveryDeps, settled: () => void) {
+  constructor(order: Order, { recipient, shared, begunAt }: Standing, deps: DeliveryDeps, settled: () => void) {
     this.#order = order;
     this.#deps = deps;
     this.#settled = settled;
-    this.#recipient = order.recipient;
-    this.#shared = order.shared;
+    this.#recipient = recipient;
+    this.#shared = shared;
     this.#paused = order.paused;
-    this.#begun = order.begunAt !== null;
+    this.#begun = begunAt !== null;
     this.#expiresAt = order.queue?.expiresAt ?? NEVER;
-    // What has not begun may wait as long as its user said, which is the plan's business.
-    this.#trail = startTrail(order.begunAt ?? NEVER);
+    this.#trail = begunAt === null ? UNBEGUN : startTrail(begunAt);
     const { id, items, entries, bytes, note, createdAt, queue } = order;
     const state = this.#paused ? "paused" : this.#begun ? "waiting" : queue === null ? "preparing" : "queued";
     const queued = queue === null ? undefined : () => this.#queueView(queue);
     this.record = deps.transfers.start(
-      { id, direction: "out", peer: order.recipient, items, entries, bytes, note, state, startedAt: createdAt, queued },
+      { id, direction: "out", peer: recipient, items, entries, bytes, note, state, startedAt: createdAt, queued },
       (reason) => void this.cancel(reason),
     );
   }
@@ -287,7 +283,9 @@ export class Delivery implements Task {
 
   async #settle(outcome: Outcome): Promise<void> {
     const { outbox, queueTime, ended } = this.#deps;
-    this.#tell(outcome);
+    const { bytes, resumed } = this.record.view;
+    const fields = { transfer: this.id, peer: this.#recipient.id, bytes, resumed, ms: this.record.elapsed };
+    tellOutcome(this.#deps.log, fields, outcome, this.#begun);
     this.#triedAt = queueTime();
     const kept = outbox.get(this.id)?.state;
     switch (outcome.is) {
@@ -353,11 +351,11 @@ export class Delivery implements Task {
 
   /** What the next run has to know of it. */
   #job(): Job {
-    const { begunAt: _, queue, ...order } = this.#order;
+    const { queue } = this.#order;
     const { items, entries, bytes } = this.record.view;
     return {
+      ...this.#order,
       v: 1,
-      ...order,
       recipient: { ...this.#recipient },
       items: items.map(({ name, type }) => ({ name, type })),
       entries,
@@ -377,37 +375,5 @@ export class Delivery implements Task {
       expiresAt: counts ? new Date(clock.now() + left).toISOString() : null,
       copied: copied !== null,
     };
-  }
-
-  #tell(outcome: Outcome): void {
-    const { log } = this.#deps;
-    const { bytes, resumed } = this.record.view;
-    const about = { transfer: this.id, peer: this.#recipient.id };
-    const fields = { ...about, bytes, resumed, ms: this.record.elapsed };
-    switch (outcome.is) {
-      case "delivered":
-        log.info(fields, "transfer delivered");
-        break;
-      case "failed": {
-        const { code, cause } = outcome.error;
-        log.warn({ ...fields, code, err: code === "E_INTERNAL" ? cause : undefined }, "transfer not delivered");
-        break;
-      }
-      case "interrupted": {
-        const { error, moved, ms } = outcome;
-        const how = { ...about, code: error.code, moved, ms };
-        if (this.#begun) log.info(how, "transfer interrupted");
-        else log.debug(how, "queued transfer not begun"); // that a device is away is no news each time
-        break;
-      }
-      case "paused":
-        log.info(fields, "transfer paused");
-        break;
-      case "left":
-        log.info(fields, "transfer goes on with the next start");
-        break;
-      default:
-        assertNever(outcome);
-    }
   }
 }

@@ -8,27 +8,23 @@
  * What cannot be read, or is not ours, is reported and left alone.
  */
 
-import type { Dirent } from "node:fs";
-import { lstat, mkdir, opendir, readdir, rm, rmdir } from "node:fs/promises";
+import { type Dirent, readdirSync } from "node:fs";
+import { lstat, mkdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { coalesce, mapAhead } from "../../core/ahead.ts";
+import { coalesce } from "../../core/ahead.ts";
 import { LanxferError, systemCode } from "../../core/errors.ts";
 import { isTransferId, type TransferId } from "../../core/ids.ts";
 import type { Log } from "../../core/log.ts";
-import { readStateFile, replaceStateFile, syncDirectory } from "../../identity/state-file.ts";
+import { replaceStateFile, syncDirectory } from "../../identity/state-file.ts";
 import { SentLog } from "../../transfer/sent-log.ts";
 import { type Job, parseJob } from "./job.ts";
+import { readJobFile } from "./job-file.ts";
 
 /** So many failed jobs are kept, the latest. */
 const KEEP_FAILED = 100;
-/** Jobs that are read at a time: one after another, ten thousand take two seconds. */
-const LOADING = 16;
 /** What is not understood is listed up to here. */
 const LISTED = 100;
-
-/** Above what a request for ten thousand paths becomes (bytes). */
-const MAX_JOB = 32 * 1024 * 1024;
 
 const JOB = "job.json";
 const SENT = "sent.log";
@@ -62,14 +58,14 @@ export class Outbox {
 
   /**
    * Reads what earlier runs left, and tidies up behind them: nobody else may be
-   * writing to it, or about to. Never rejects.
+   * writing to it, or about to. Never rejects. For the start, when nothing else
+   * goes on: files are read synchronously, which takes a tenth of the time.
    */
   async load(): Promise<void> {
     try {
       await mkdir(this.#directory, { recursive: true, mode: 0o700 });
       await syncDirectory(join(this.#directory, ".."));
-      const loading = mapAhead(await opendir(this.#directory), LOADING, (entry) => this.#load(entry));
-      for await (const _ of loading); // each is in its place by then
+      for (const entry of readdirSync(this.#directory, { withFileTypes: true })) await this.#load(entry);
     } catch (error) {
       const problem = { err: error, path: this.#directory };
       this.#log.warn(problem, "outbox not usable, transfers will not survive this run");
@@ -87,6 +83,13 @@ export class Outbox {
 
   get count(): number {
     return this.#jobs.size;
+  }
+
+  /** Bytes of all copies. */
+  get copied(): number {
+    let bytes = 0;
+    for (const { queue } of this.#jobs.values()) bytes += queue?.copied ?? 0;
+    return bytes;
   }
 
   /** The latest queue time that a job tells of (ms): it is at least that late. */
@@ -157,11 +160,6 @@ export class Outbox {
     });
   }
 
-  /** Removes the copy of a job that is kept without it. Never rejects. */
-  async removeCopy(id: TransferId): Promise<void> {
-    await this.#reported(id, (directory) => rm(join(directory, COPY), { recursive: true, force: true }));
-  }
-
   /** Removes failed jobs that were kept long enough at `now` (queue time), or are too many. */
   async trim(now: number): Promise<void> {
     const failed = [...this.#jobs.values()]
@@ -204,9 +202,8 @@ export class Outbox {
     try {
       // A symbolic link is not a directory here.
       if (!isTransferId(name) || !entry.isDirectory()) throw new Error("not the directory of a transfer");
-      const names = await readdir(directory);
-      for (const left of names.filter((each) => UNFINISHED.test(each))) await rm(join(directory, left));
-      const text = await readStateFile(join(directory, JOB), { most: MAX_JOB, hint: "it is left alone" });
+      for (const left of readdirSync(directory)) if (UNFINISHED.test(left)) await rm(join(directory, left));
+      const text = readJobFile(join(directory, JOB));
       if (text === undefined) {
         // Removed, or never finished, but for what a crash left behind.
         await this.remove(name);
@@ -222,9 +219,8 @@ export class Outbox {
   }
 
   #keepAway(path: string, error: unknown): void {
-    const text = error instanceof LanxferError ? String(error.details["text"]) : whatIsWrong(error);
     this.#strangerCount++;
-    if (this.#strangers.length < LISTED) this.#strangers.push({ path, text });
+    if (this.#strangers.length < LISTED) this.#strangers.push({ path, text: whatIsWrong(error) });
     this.#log.warn({ error: String(error), path }, "left alone in the outbox, as it is not understood");
   }
 }

@@ -4,11 +4,12 @@ import type { SendRequest, TransferView } from "../../control/schema.ts";
 import { LanxferError, toLanxferError } from "../../core/errors.ts";
 import { type DeviceId, type TransferId, transferIdFrom } from "../../core/ids.ts";
 import { type SharedReader, SharedReads } from "../../transfer/shared-reads.ts";
-import { measure } from "../../transfer/source.ts";
+import { measure, type Sources, type SourceTotals } from "../../transfer/source.ts";
 import type { Recipient } from "./attempt.ts";
-import { Delivery, type DeliveryDeps, type Order } from "./delivery.ts";
+import { Delivery, type DeliveryDeps, type Order, type Standing } from "./delivery.ts";
 import type { Job, Queue } from "./job.ts";
 import { Scheduler } from "./scheduler.ts";
+import type { Spool } from "./spool.ts";
 
 /** More than this are a mistake of some script, and would have to be held in memory. */
 const MOST = 50_000;
@@ -18,11 +19,16 @@ export interface OutgoingDeps extends DeliveryDeps {
   readonly recipient: (device: DeviceId) => Recipient | undefined;
   /** For how long a queued transfer may wait to begin when its user says nothing (ms). */
   readonly ttl: () => number;
+  readonly spool: Spool;
 }
+
+/** What an order has of its request, and what makes it another one than those before. */
+type Wanted = Pick<Job, "id" | "createdAt" | "paths" | "exclude" | "note" | "rate">;
 
 export class Outgoing {
   readonly #deps: OutgoingDeps;
   readonly #scheduler: Scheduler;
+  readonly #look = () => this.#scheduler.look();
   #order = 0;
 
   constructor(deps: OutgoingDeps) {
@@ -32,8 +38,9 @@ export class Outgoing {
 
   /** Begins at once and returns what there is to watch. */
   start(recipient: Recipient, request: SendRequest, shared?: SharedReader): TransferView {
-    const nothingYet = { items: [], entries: 0, bytes: 0, paused: false, queue: null, begunAt: null };
-    return this.#add({ ...this.#new(request), recipient, ...nothingYet, ...(shared && { shared }) });
+    const nothingYet = { items: [], entries: 0, bytes: 0, paused: false, queue: null };
+    const standing = { recipient, begunAt: null, ...(shared && { shared }) };
+    return this.#add({ ...this.#new(request), ...nothingYet }, standing);
   }
 
   /** The same sources to several devices, read once where these keep up with each other. Never rejects: one result each. */
@@ -44,12 +51,13 @@ export class Outgoing {
   ): Promise<(TransferView | LanxferError)[]> {
     const reads = new SharedReads(this.#deps.clock, recipients.length);
     const begin = async (recipient: Recipient): Promise<TransferView | LanxferError> => {
-      const shared = reads.join();
+      // Each has a copy of its own.
+      const shared = request.queue?.copy ? undefined : reads.join();
       try {
         if (request.queue === undefined) return this.start(recipient, request, shared);
         return await this.enqueue(recipient, request, signal, shared);
       } catch (error) {
-        shared.leave();
+        shared?.leave();
         return toLanxferError(error).with({ peer: recipient.name });
       }
     };
@@ -64,24 +72,28 @@ export class Outgoing {
   async enqueue(
     recipient: Recipient,
     request: SendRequest,
-    signal: AbortSignal,
+    gone: AbortSignal,
     shared?: SharedReader,
   ): Promise<TransferView> {
-    const { outbox, files, queueTime, ttl: usualTtl, sessions } = this.#deps;
-    const { paths, exclude = [], queue: { ttl = usualTtl(), reachable = false } = {} } = request;
+    const { outbox, sessions, spool } = this.#deps;
     if (outbox.count >= MOST) throw new LanxferError("E_QUEUE", { text: `there are ${MOST} transfers already` });
-    const { items, entries, bytes, stamp } = await files.during(() =>
-      measure({ paths, exclude }, files, signal, () => {}),
-    );
-    if (reachable) await sessions.probe(recipient, signal);
-    const queue: Queue = { order: this.#nextOrder(), ttl, expiresAt: queueTime() + ttl, stamp, copied: null };
-    const what = { ...this.#new(request), recipient, items: [...items], entries, bytes };
-    const job: Job = { v: 1, ...what, queue, paused: false, state: { is: "queued" } };
-    await outbox.commit(job).catch((error) => {
-      const { details, message } = toLanxferError(error);
-      throw new LanxferError("E_QUEUE", { text: `${details["text"] ?? message} (${outbox.path})` }, { cause: error });
-    });
-    return this.#add({ ...what, queue, paused: false, begunAt: null, ...(shared && { shared }) });
+    const { id, ...order } = this.#new(request);
+    const skipped: [path: string, reason: string][] = [];
+    const totals = await this.#measure(order, gone, (...skip) => skipped.push(skip));
+    if (request.queue?.reachable) await sessions.probe(recipient, gone);
+    try {
+      const job = await this.#commit({ id, ...order }, recipient, request, totals, gone);
+      const delivery = this.#hold(job, { recipient, begunAt: null, ...(shared && { shared }) });
+      delivery.record.measured(totals);
+      for (const [path, reason] of skipped) delivery.record.skipped(path, reason);
+      this.#scheduler.look();
+      return delivery.record.view;
+    } catch (error) {
+      await outbox.remove(id);
+      throw error;
+    } finally {
+      spool.settled(id);
+    }
   }
 
   /** Goes on with what earlier runs began or were to do, and shows what failed in them. */
@@ -100,7 +112,7 @@ export class Outgoing {
         continue;
       }
       const begunAt = state.is === "begun" ? state.progressAt : null;
-      this.#hold({ ...job, recipient, begunAt });
+      this.#hold(job, { recipient, begunAt });
     }
     this.#scheduler.look();
   }
@@ -124,11 +136,12 @@ export class Outgoing {
     const now = queueTime();
     if (job.queue === null) {
       void outbox.put({ ...job, state: { is: "begun", progressAt: now } });
-      return this.#add({ ...job, recipient, begunAt: now });
+      return this.#add(job, { recipient, begunAt: now });
     }
     const queue = { ...job.queue, order: this.#nextOrder(), expiresAt: now + job.queue.ttl };
-    await outbox.commit({ ...job, queue, state: { is: "queued" } });
-    return this.#add({ ...job, queue, recipient, begunAt: null });
+    const again: Job = { ...job, queue, state: { is: "queued" } };
+    await outbox.commit(again);
+    return this.#add(again, { recipient, begunAt: null });
   }
 
   /** Keeps a transfer, by id or unambiguous prefix, from going on. Throws like Delivery.pause, and E_NOT_FOUND. */
@@ -191,8 +204,44 @@ export class Outgoing {
     return delivery;
   }
 
-  /** What an order has of its request, and what makes it another one than those before. */
-  #new({ paths, exclude = [], note, rate }: SendRequest) {
+  /** The job, when it is safe on disk, with a copy of its sources if there is to be one. */
+  async #commit(
+    order: Wanted,
+    recipient: Recipient,
+    request: SendRequest,
+    totals: SourceTotals,
+    gone: AbortSignal,
+  ): Promise<Job> {
+    const { outbox, queueTime, spool, ttl: usualTtl } = this.#deps;
+    const { ttl = usualTtl(), copy = false } = request.queue ?? {};
+    const sources = copy ? { paths: await spool.copy(order.id, order, totals.bytes, gone), exclude: [] } : order;
+    // What is compared when it is sent is what is sent.
+    const { items, entries, bytes, stamp } = copy ? await this.#measure(sources, gone) : totals;
+    if (entries !== totals.entries || bytes !== totals.bytes) {
+      throw new LanxferError("E_SOURCE_CHANGED", { path: order.paths[0] ?? "" });
+    }
+    gone.throwIfAborted();
+    const expiresAt = queueTime() + ttl;
+    const queue: Queue = { order: this.#nextOrder(), ttl, expiresAt, stamp, copied: copy ? bytes : null };
+    const what = { ...order, ...sources, recipient, items: [...items], entries, bytes };
+    const job: Job = { v: 1, ...what, queue, paused: false, state: { is: "queued" } };
+    await outbox.commit(job).catch((error) => {
+      const { details, message } = toLanxferError(error);
+      throw new LanxferError("E_QUEUE", { text: `${details["text"] ?? message} (${outbox.path})` }, { cause: error });
+    });
+    return job;
+  }
+
+  #measure(
+    sources: Sources,
+    signal: AbortSignal,
+    onSkipped: (path: string, reason: string) => void = () => {},
+  ): Promise<SourceTotals> {
+    const { files } = this.#deps;
+    return files.during(() => measure(sources, files, signal, onSkipped));
+  }
+
+  #new({ paths, exclude = [], note, rate }: SendRequest): Wanted {
     const { random, clock } = this.#deps;
     const id = transferIdFrom(random(10));
     return {
@@ -215,18 +264,18 @@ export class Outgoing {
     return this.#order;
   }
 
-  #add(order: Order): TransferView {
-    const delivery = this.#hold(order);
+  #add(order: Order, standing: Standing): TransferView {
+    const delivery = this.#hold(order, standing);
     this.#scheduler.look();
     return delivery.record.view;
   }
 
-  #hold(order: Order): Delivery {
-    const delivery = new Delivery(order, this.#deps, () => this.#scheduler.look());
+  #hold(order: Order, standing: Standing): Delivery {
+    const delivery = new Delivery(order, standing, this.#deps, this.#look);
     this.#scheduler.add(delivery);
     // Trust may have been taken back meanwhile.
-    if (this.#allowed(order.recipient) === undefined) {
-      void delivery.cancel(new LanxferError("E_NOT_PAIRED", { peer: order.recipient.name }));
+    if (this.#allowed(standing.recipient) === undefined) {
+      void delivery.cancel(new LanxferError("E_NOT_PAIRED", { peer: standing.recipient.name }));
     }
     return delivery;
   }

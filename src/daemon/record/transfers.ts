@@ -145,16 +145,23 @@ export class TransferRecord {
     changed: (record: TransferRecord) => void,
   ) {
     this.#clock = clock;
-    const { items, count = items.length, startedAt = clock.now(), queued, ...rest } = start;
+    const { items, count = items.length, startedAt = clock.now(), queued } = start;
     this.#started = clock.monotonic() - Math.max(0, clock.now() - startedAt);
     this.#cancel = cancel;
     this.#changed = changed;
     this.#queued = queued;
     this.#items = items.map(({ name, type }) => ({ name, type, as: null, path: null, root: null }));
     this.#listed = items.length;
+    // Each by its name: an object that is spread has a shape of its own, and there may be ten thousand.
     this.#rest = {
-      ...rest,
+      id: start.id,
+      direction: start.direction,
+      peer: start.peer,
+      state: start.state,
       count,
+      entries: start.entries,
+      bytes: start.bytes,
+      note: start.note,
       moved: 0,
       resumed: 0,
       waitingFor: null,

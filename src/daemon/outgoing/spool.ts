@@ -1,0 +1,191 @@
+/**
+ * Copies of what is to be sent, for sources that will go away. A copy shares its
+ * blocks with the source where the file system can do that; it belongs to a job
+ * and goes with it (outbox.ts). What all copies may take is bounded.
+ */
+
+import { constants, type Stats } from "node:fs";
+import { copyFile, type FileHandle, lstat, mkdir, open, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import { mapAhead } from "../../core/ahead.ts";
+import { LanxferError, systemCode } from "../../core/errors.ts";
+import type { TransferId } from "../../core/ids.ts";
+import { formatSize } from "../../core/text.ts";
+import { type FileSystem, type Flusher, fileSystemOf } from "../../transfer/flush.ts";
+import type { SmallFiles } from "../../transfer/small-files.ts";
+import { type SourceEntry, type Sources, sourceError, walk } from "../../transfer/source.ts";
+import type { Outbox } from "./outbox.ts";
+
+/** Files that are copied at a time, each in pieces: the threads for disks serve others, too. */
+const WIDTH = 8;
+const PIECE = 1024 * 1024;
+const PRIVATE = 0o600;
+const PRIVATE_EXECUTABLE = 0o700;
+
+export interface SpoolDeps {
+  readonly outbox: Outbox;
+  readonly files: SmallFiles;
+  readonly flusher: Flusher;
+  /** Bytes that all copies may take. */
+  readonly space: () => number;
+}
+
+export class Spool {
+  readonly #deps: SpoolDeps;
+  /** Bytes of copies that belong to no job yet. */
+  readonly #promised = new Map<TransferId, number>();
+  /** Cleared when the file system turns out not to share blocks. */
+  #shares = true;
+
+  constructor(deps: SpoolDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Copies all of `sources`, which are `bytes`, for the job `id`. Resolves to the
+   * paths of the copies, in their order, when they will survive a power cut.
+   * Throws E_QUEUE when there is no room, and what is wrong with the sources; what
+   * was copied by then goes when the outbox removes the job. Call `settled` when
+   * there is a job, or will be none.
+   */
+  async copy(id: TransferId, sources: Sources, bytes: number, signal: AbortSignal): Promise<string[]> {
+    const { outbox, space } = this.#deps;
+    this.#promised.set(id, bytes);
+    const promised = [...this.#promised].filter(([each]) => outbox.get(each) === undefined);
+    const needed = promised.reduce((sum, [, each]) => sum + each, outbox.copied);
+    if (needed > space()) {
+      const text = `with this copy they would take ${formatSize(needed)}, and queue.space allows ${formatSize(space())}`;
+      throw new LanxferError("E_QUEUE", { text });
+    }
+    try {
+      const root = outbox.copyOf(id);
+      await mkdir(root, { recursive: true, mode: 0o700 });
+      const { dev } = await lstat(root);
+      return await this.#copyAll(root, sources, await fileSystemOf(root, dev), signal);
+    } catch (error) {
+      throw queueError(error);
+    }
+  }
+
+  /** The copy is counted with its job from now on, or is none any more. */
+  settled(id: TransferId): void {
+    this.#promised.delete(id);
+  }
+
+  async #copyAll(root: string, sources: Sources, on: FileSystem, signal: AbortSignal): Promise<string[]> {
+    const tops: string[] = [];
+    const folders: { readonly entry: SourceEntry; readonly target: string }[] = [];
+    const { files } = this.#deps;
+    /** Makes the folders on the way, so that each is there before what is in it. */
+    async function* filesOf(): AsyncGenerator<{ entry: SourceEntry; target: string }> {
+      for await (const walked of walk(sources, files, signal)) {
+        if (walked.kind !== "entry") continue;
+        const { entry } = walked;
+        const isTop = entry.path.length === 1;
+        // Of their own, as two that the user named may have the same name.
+        const place = join(root, String(isTop ? tops.length : tops.length - 1));
+        const target = join(place, ...entry.path);
+        if (isTop) {
+          await mkdir(place, { mode: 0o700 });
+          folders.push({ entry, target: place });
+          tops.push(target);
+        }
+        if (entry.type === "file") yield { entry, target };
+        else {
+          await mkdir(target, { mode: 0o700 });
+          folders.push({ entry, target });
+        }
+      }
+    }
+    const copying = mapAhead(filesOf(), WIDTH, ({ entry, target }) => this.#copyFile(entry, target, on, signal));
+    for await (const _ of copying); // a failure is thrown in its turn
+    // The innermost first: what comes into a folder changes its time.
+    for (const { entry, target } of folders.reverse()) {
+      await utimes(target, entry.mtime / 1_000, entry.modified / 1_000);
+      await this.#flush(target, on);
+    }
+    for (const folder of [root, join(root, "..")]) await this.#flush(folder, on);
+    return tops;
+  }
+
+  async #copyFile(entry: SourceEntry, target: string, on: FileSystem, signal: AbortSignal): Promise<void> {
+    if (!(await this.#share(entry, target))) await copyContent(entry, target, signal);
+    assertSame(await fromSource(entry, lstat(entry.source)), entry);
+    await this.#flush(target, on, async (file) => {
+      await file.chmod(entry.executable ? PRIVATE_EXECUTABLE : PRIVATE);
+      await file.utimes(entry.modified / 1_000, entry.modified / 1_000);
+    });
+  }
+
+  /** Resolves to whether the copy now shares its blocks with the source. */
+  async #share({ source }: SourceEntry, target: string): Promise<boolean> {
+    if (!this.#shares) return false;
+    try {
+      await copyFile(source, target, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL);
+      return true;
+    } catch (error) {
+      const code = systemCode(error);
+      // Between two file systems it never works, within one it may all the same.
+      if (code !== "EXDEV") this.#shares = false;
+      return false;
+    }
+  }
+
+  async #flush(path: string, on: FileSystem, before: (file: FileHandle) => Promise<void> = async () => {}) {
+    const file = await open(path, constants.O_RDONLY);
+    try {
+      await before(file);
+      await this.#deps.flusher.flush(file, on);
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+/** Copies in pieces, which can be interrupted and keep no thread for long. */
+async function copyContent(entry: SourceEntry, target: string, signal: AbortSignal): Promise<void> {
+  // Without O_NONBLOCK opening what has become a FIFO would wait for a writer.
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const from = await fromSource(entry, open(entry.source, flags));
+  try {
+    assertSame(await fromSource(entry, from.stat()), entry);
+    const to = await open(target, "wx", PRIVATE);
+    try {
+      const piece = Buffer.allocUnsafe(Math.min(PIECE, Math.max(entry.size, 1)));
+      for (let at = 0; at < entry.size; ) {
+        signal.throwIfAborted();
+        const { bytesRead } = await fromSource(entry, from.read(piece, 0, piece.length, at));
+        if (bytesRead === 0) throw new LanxferError("E_SOURCE_CHANGED", { path: entry.source });
+        await to.writeFile(piece.subarray(0, bytesRead));
+        at += bytesRead;
+      }
+    } finally {
+      await to.close();
+    }
+  } finally {
+    await from.close();
+  }
+}
+
+/** What goes wrong with the source is the user's business, not the disk's on which the copy is. */
+async function fromSource<T>(entry: SourceEntry, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw sourceError(error, entry.source);
+  }
+}
+
+type Found = Pick<Stats, "size" | "mtimeMs" | "ino">;
+
+function assertSame({ size, mtimeMs, ino }: Found, entry: SourceEntry): void {
+  const same = size === entry.size && mtimeMs === entry.modified && ino === entry.inode;
+  if (!same) throw new LanxferError("E_SOURCE_CHANGED", { path: entry.source });
+}
+
+function queueError(error: unknown): LanxferError {
+  if (error instanceof LanxferError) return error;
+  // "ENOSPC: no space left on device, write"
+  const [text = ""] = error instanceof Error ? error.message.split(", ") : [String(error)];
+  return new LanxferError("E_QUEUE", { text }, { cause: error });
+}

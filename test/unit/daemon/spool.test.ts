@@ -1,0 +1,138 @@
+import { chmod, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { systemClock } from "../../../src/core/clock.ts";
+import { LanxferError } from "../../../src/core/errors.ts";
+import { deviceIdFromHash, transferIdFrom } from "../../../src/core/ids.ts";
+import type { Job } from "../../../src/daemon/outgoing/job.ts";
+import { Outbox } from "../../../src/daemon/outgoing/outbox.ts";
+import { Spool } from "../../../src/daemon/outgoing/spool.ts";
+import { Flusher } from "../../../src/transfer/flush.ts";
+import { SmallFiles } from "../../../src/transfer/small-files.ts";
+import { LogLines } from "../../support/log-lines.ts";
+import { temporaryDirectories } from "../../support/temporary.ts";
+
+const directory = temporaryDirectories();
+const never = new AbortController().signal;
+const idOf = (n: number) => transferIdFrom(new Uint8Array(10).fill(n));
+const id = idOf(0);
+
+async function opened(space = 1_000_000) {
+  const home = await directory();
+  const outbox = new Outbox(path.join(home, "outbox"), new LogLines());
+  await outbox.load();
+  const spool = new Spool({ outbox, files: new SmallFiles(), flusher: new Flusher(systemClock), space: () => space });
+  const copy = (paths: readonly string[], bytes: number, exclude: readonly string[] = [], signal = never) =>
+    spool.copy(id, { paths, exclude }, bytes, signal);
+  return { home, outbox, spool, copy };
+}
+
+describe("a copy", () => {
+  it("has the content, the names, the times and who may run it, for the user alone", async () => {
+    const { home, copy } = await opened();
+    const folder = path.join(home, "photos 2026");
+    await mkdir(path.join(folder, "inner", "empty"), { recursive: true });
+    await writeFile(path.join(folder, "inner", "ü.txt"), "hello");
+    await writeFile(path.join(folder, "run.sh"), "#!/bin/sh\n");
+    await writeFile(path.join(folder, "nothing"), "");
+    await chmod(path.join(folder, "run.sh"), 0o4755);
+    for (const name of ["inner/ü.txt", "inner", "."]) await utimes(path.join(folder, name), 1, 1_000_000_000.5);
+    const [top = ""] = await copy([folder], 15);
+    expect(path.basename(top)).toBe("photos 2026");
+    expect((await readdir(top, { recursive: true })).toSorted()).toEqual(
+      ["inner", "inner/empty", "inner/ü.txt", "nothing", "run.sh"].toSorted(),
+    );
+    expect(await readFile(path.join(top, "inner/ü.txt"), "utf8")).toBe("hello");
+    const facts = async (name: string) => {
+      const { mode, mtimeMs } = await stat(path.join(top, name));
+      return [(mode & 0o7777).toString(8), mtimeMs];
+    };
+    expect(await facts("run.sh")).toEqual(["700", expect.any(Number)]);
+    expect(await facts("inner/ü.txt")).toEqual(["600", 1_000_000_000_500]);
+    expect(await facts("inner")).toEqual(["700", 1_000_000_000_500]);
+    expect(await facts(".")).toEqual(["700", 1_000_000_000_500]);
+  });
+
+  it("is of each of several sources, also when two have the same name", async () => {
+    const { home, copy } = await opened();
+    const paths = ["a/x.txt", "b/x.txt"].map((name) => path.join(home, name));
+    for (const file of paths) {
+      await mkdir(path.dirname(file));
+      await writeFile(file, file);
+    }
+    const copies = await copy(paths, 100);
+    expect(copies.map((file) => path.basename(file))).toEqual(["x.txt", "x.txt"]);
+    expect(await Promise.all(copies.map((file) => readFile(file, "utf8")))).toEqual(paths);
+  });
+
+  it("leaves out what is not sent: links, and what is excluded; a path that the user named may be a link", async () => {
+    const { home, copy } = await opened();
+    const folder = path.join(home, "d");
+    await mkdir(folder);
+    for (const name of ["a.txt", "b.tmp"]) await writeFile(path.join(folder, name), name);
+    await symlink("a.txt", path.join(folder, "link"));
+    await symlink(folder, path.join(home, "named"));
+    const [top = ""] = await copy([path.join(home, "named")], 10, ["*.tmp"]);
+    expect([path.basename(top), await readdir(top)]).toEqual(["named", ["a.txt"]]);
+  });
+
+  it("is as large as it is, in pieces", async () => {
+    const { home, copy } = await opened(10_000_000);
+    const content = Buffer.alloc(3 * 1024 * 1024 + 7, "lanxfer");
+    await writeFile(path.join(home, "large.bin"), content);
+    const [top = ""] = await copy([path.join(home, "large.bin")], content.length);
+    expect((await readFile(top)).equals(content)).toBe(true);
+  });
+
+  it("is not made when all copies would take more than they may", async () => {
+    const { home, copy, outbox, spool } = await opened(10);
+    const file = path.join(home, "a.txt");
+    await writeFile(file, "hello");
+    await outbox.put(copied(7));
+    await expect(copy([file], 5)).rejects.toMatchObject({
+      code: "E_QUEUE",
+      message: "nothing was queued: with this copy they would take 12 B, and queue.space allows 10 B",
+    });
+    spool.settled(id);
+    await outbox.remove(copied(7).id);
+    // Those that are being made count as well.
+    const both = [1, 2].map((n) => spool.copy(idOf(n), { paths: [file], exclude: [] }, 6, never));
+    expect((await Promise.allSettled(both)).map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+    for (const n of [1, 2]) spool.settled(idOf(n));
+    expect(await spool.copy(idOf(3), { paths: [file], exclude: [] }, 10, never)).toHaveLength(1);
+  });
+
+  it("fails with what is wrong with the source", async () => {
+    const { home, copy } = await opened();
+    await expect(copy([path.join(home, "nowhere")], 1)).rejects.toMatchObject({ code: "E_SOURCE_MISSING" });
+  });
+
+  it("ends when nobody wants it any more, and goes with the job that it was for", async () => {
+    const { home, copy, outbox } = await opened();
+    await writeFile(path.join(home, "a.txt"), "hello");
+    const gone = new AbortController();
+    gone.abort(new LanxferError("E_CANCELLED"));
+    await expect(copy([path.join(home, "a.txt")], 5, [], gone.signal)).rejects.toMatchObject({ code: "E_CANCELLED" });
+    await outbox.remove(id);
+    expect(await readdir(path.join(home, "outbox"))).toEqual([]);
+  });
+});
+
+/** A job with a copy of so many bytes. */
+function copied(bytes: number): Job {
+  return {
+    v: 1,
+    id: idOf(9),
+    recipient: { id: deviceIdFromHash(new Uint8Array(32)), name: "alice" },
+    paths: ["/a"],
+    exclude: [],
+    note: null,
+    createdAt: 0,
+    items: [],
+    entries: 1,
+    bytes,
+    queue: { order: 1, ttl: 1, expiresAt: 1, stamp: "", copied: bytes },
+    paused: false,
+    state: { is: "queued" },
+  };
+}

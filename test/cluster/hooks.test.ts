@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import type { ControlEvent, HistoryView, HookView } from "../../src/control/schema.ts";
 import { Room, type TestDaemon } from "../support/daemons.ts";
 import { eventually } from "../support/process.ts";
+import { SkippingClock } from "../support/skipping-clock.ts";
 
 /** Makes a script the hook of a daemon. In it, `$HERE` is the daemon's home. */
 async function hook(daemon: TestDaemon, script: string): Promise<void> {
@@ -29,6 +30,19 @@ function ended(daemon: TestDaemon, id: string): Promise<HookView> {
     const line = (await history(daemon)).find((each) => each.id === id);
     return line?.hook?.state === "done" || line?.hook?.state === "failed" ? line.hook : undefined;
   });
+}
+
+/** Ends a daemon without waiting for what it gives a hook that runs. */
+async function stopped(daemon: TestDaemon, clock: SkippingClock): Promise<void> {
+  let over = false;
+  const stopping = daemon.stop().then(() => {
+    over = true;
+  });
+  await eventually("its end", () => {
+    if (!over) clock.skip(1_000);
+    return over || undefined;
+  });
+  await stopping;
 }
 
 async function lines(daemon: TestDaemon, name: string): Promise<string[]> {
@@ -108,18 +122,22 @@ describe("a hook for what is received", () => {
   });
 
   it("that hangs is ended, and the next one runs", async () => {
-    await using room = await Room.open();
+    const clock = new SkippingClock();
+    await using room = await Room.open({ clock });
     const [anna, bert] = await room.pair();
-    await hook(bert, 'case "$LANXFER_PATH" in *a) sleep 100 & wait;; esac');
-    await set(bert, "hooks.timeout", 2_000);
+    await hook(bert, 'case "$LANXFER_PATH" in *a) echo >> "$HERE/begun"; sleep 100 & wait;; esac');
+    await set(bert, "hooks.timeout", 60_000);
     const first = await anna.deliver(bert, [await anna.write("a", "a")]);
     const second = await anna.deliver(bert, [await anna.write("b", "b")]);
+    await eventually("the first has begun", async () => (await lines(bert, "begun"))[0]);
+    clock.skip(61_000);
     expect(await ended(bert, first.id)).toMatchObject({ state: "failed", signal: "SIGTERM", problem: "took too long" });
     expect(await ended(bert, second.id)).toMatchObject({ state: "done" });
   });
 
   it("goes on at the next start: what ran is run again, what waited for the first time", async () => {
-    await using room = await Room.open();
+    const clock = new SkippingClock();
+    await using room = await Room.open({ clock });
     const [anna, bert] = await room.pair();
     const go = path.join(bert.home, "go");
     await hook(
@@ -131,7 +149,7 @@ describe("a hook for what is received", () => {
     await eventually("the first has begun", async () => (await lines(bert, "out"))[0]);
     const states = async () => (await history(bert)).map((line) => line.hook?.state).toReversed();
     expect(await states()).toEqual(["running", "waiting", "waiting"]);
-    await bert.stop();
+    await stopped(bert, clock);
     await writeFile(go, "");
     await bert.start();
     for (const id of ids) expect(await ended(bert, id)).toMatchObject({ state: "done" });

@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, it } from "vitest";
 import type { PeerView, TransferView } from "../../src/control/schema.ts";
+import { addContainerBridge } from "../support/container-bridge.ts";
 import { Device } from "../support/device.ts";
 import { drop } from "../support/firewall.ts";
 import { type Host, Lan } from "../support/hosts.ts";
@@ -44,13 +45,6 @@ async function namesAt(device: Device): Promise<string[]> {
 const ip = (host: Host, ...commands: string[]) => host.namespace.ip(...commands);
 const ip6 = (host: Host, command: string) => must(host.namespace.enter(["ip", "-6", ...command.split(" ")]));
 
-/** A bridge of containers: up, with an address that every machine with that program has. */
-function addDocker(host: Host): Promise<void> {
-  const inside = ["link add docker0 type bridge", "link add veth0 type veth peer name veth1"];
-  const up = ["docker0", "veth0", "veth1"].map((name) => `link set ${name} up`);
-  return ip(host, ...inside, "link set veth0 master docker0", ...up, "addr add 172.17.0.1/16 dev docker0");
-}
-
 suiteFor(["hosts", "firewall"])("On a difficult network, devices", () => {
   it.concurrent("start where there is no network, and find each other as soon as there is", async () => {
     await using lan = await Lan.open();
@@ -71,7 +65,7 @@ suiteFor(["hosts", "firewall"])("On a difficult network, devices", () => {
     await using two = await Lan.open();
     const hosts = [await one.host("anna"), await one.host("bert")] as const;
     for (const [n, host] of hosts.entries()) {
-      await addDocker(host);
+      await addContainerBridge(host);
       await two.plugIn(host, "eth1", { ipv4: `10.78.0.${n + 1}` });
     }
     const [anna, bert] = [new Device(hosts[0]), new Device(hosts[1])];

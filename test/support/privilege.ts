@@ -36,6 +36,14 @@ const PROBES = {
       losetup --detach $loop; rm -r $image; exit $ok`,
     asks: "exFAT over FUSE (root, exfat-fuse, exfatprogs)",
   },
+  avahi: {
+    script: "avahi-daemon --version && avahi-browse --version && dbus-daemon --version",
+    asks: "Avahi and its tools (avahi-daemon, avahi-utils, dbus)",
+  },
+  zeroconf: {
+    script: "/usr/bin/python3 -c 'import zeroconf'",
+    asks: "python-zeroconf (python3-zeroconf)",
+  },
   faults: {
     script: `strace -f -o /dev/null -e inject=getppid:error=EIO true`,
     asks: "strace with fault injection",

@@ -62,6 +62,14 @@ export interface ReceiverContext {
   readonly decide: (offer: Offer, ask: () => void, gone: AbortSignal) => Promise<Admission | Landed>;
 }
 
+/** An offer that is taken, and everything that it needs. */
+interface Admitted {
+  readonly admission: Admission;
+  readonly staging: Staging;
+  /** Aborted when the sender gives up before our `accept`. */
+  readonly gone: AbortSignal;
+}
+
 type Received =
   | { readonly is: "message"; readonly message: Message }
   | { readonly is: "block"; readonly block: Extract<Frame, { type: "block" }> }
@@ -140,7 +148,7 @@ class ReceiverSession {
     let kept: number | undefined;
     try {
       admission.signal.throwIfAborted();
-      await files.during(() => this.#receive(offer, admission, staging, incoming));
+      await files.during(() => this.#receive(offer, admitted, incoming));
     } catch (error) {
       outcome = toLanxferError(admission.signal.aborted ? admission.signal.reason : error);
       await incoming.settled(); // what was complete may still be published
@@ -156,7 +164,7 @@ class ReceiverSession {
   }
 
   /** Undefined when nothing is to come: the offer was declined, or has landed before. */
-  async #admit(offer: Offer): Promise<{ admission: Admission; staging: Staging } | undefined> {
+  async #admit(offer: Offer): Promise<Admitted | undefined> {
     const gone = this.#watchForHangUp();
     try {
       for (const { name } of offer.items) checkName(name);
@@ -171,7 +179,7 @@ class ReceiverSession {
       try {
         gone.throwIfAborted();
         const key = { self: this.#context.self, peer: this.#link.peer, id: offer.id };
-        return { admission, staging: await openStaging(admission.inbox, key, offer, this.#resumes) };
+        return { admission, gone, staging: await openStaging(admission.inbox, key, offer, this.#resumes) };
       } catch (error) {
         admission.ended(toLanxferError(error), undefined);
         throw error;
@@ -184,14 +192,19 @@ class ReceiverSession {
     }
   }
 
-  async #receive(offer: Offer, admission: Admission, staging: Staging, incoming: IncomingTransfer): Promise<void> {
+  async #receive(offer: Offer, { admission, staging, gone }: Admitted, incoming: IncomingTransfer): Promise<void> {
+    // What the sender said last counts, and not that it is too late for our answer.
+    const answer = (message: MessageOf<"have" | "accept">) => {
+      gone.throwIfAborted();
+      this.#say(message);
+    };
     const stopReporting = this.#context.clock.every(REPORT_MS, () => this.#tell(incoming));
     try {
       for (const items of batches(haveItems(staging.held, offer.entries))) {
-        this.#say({ t: "have", items });
+        answer({ t: "have", items });
         await this.#link.flushed();
       }
-      this.#say({ t: "accept" });
+      answer({ t: "accept" });
       await this.#readEntries(incoming);
       await incoming.finish();
       await admission.landed();

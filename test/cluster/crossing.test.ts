@@ -34,6 +34,27 @@ describe("many senders at once", () => {
   });
 });
 
+describe("a sender who gives up while it is being accepted", () => {
+  it("is understood, whenever that is", async () => {
+    await using room = await Room.open();
+    const bert = await room.daemon("bert");
+    const mallory = room.use(await Mallory.open());
+    await mallory.pairWith(bert);
+    const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+    for (let turns = 0; turns < 60; turns++) {
+      const peer = await mallory.greet(bert);
+      peer.send(offerOf([{ path: ["a.txt"], content: "hello" }]));
+      for (let n = 0; n < turns; n++) await turn();
+      peer.send({ t: "abort", code: "E_CANCELLED_BY_PEER" });
+      peer.end();
+      await peer.closed();
+    }
+    await atRest(bert.client);
+    const { transfers } = await bert.client.call("get", "/v1/transfers", { query: { all: "true" } });
+    expect(new Set(transfers.map(({ error }) => error?.code))).toEqual(new Set(["E_CANCELLED_BY_PEER"]));
+  });
+});
+
 const A = Buffer.alloc(2 * MiB, 1);
 const B = Buffer.alloc(MiB + 17, 2);
 const ENTRIES: readonly Sent[] = [

@@ -40,8 +40,10 @@ import {
   redeemRequest,
   type SettingView,
   type StatusView,
+  type StreamRequest,
   sendRequest,
   settingValue,
+  streamRequest,
   type TransferView,
   transfersQuery,
   type UnpairedView,
@@ -62,6 +64,8 @@ export interface ControlHandlers {
   send(request: z.infer<typeof sendRequest>, gone: AbortSignal): Promise<TransferView>;
   /** The same to several devices, with one result each, in their order. Throws for a name that it cannot resolve; then nothing is begun. */
   sendToAll(request: z.infer<typeof groupRequest>, gone: AbortSignal): Promise<GroupResult[]>;
+  /** Sends what comes as one file. Resolves when all of it is here; nothing of it is kept when that fails. */
+  stream(request: StreamRequest, content: AsyncIterable<Uint8Array>): Promise<TransferView>;
   /** What `send` would send. Nobody but this machine is asked. */
   preview(request: z.infer<typeof sendRequest>, gone: AbortSignal): Promise<AsyncGenerator<PreviewLine>>;
   /** Running ones, and with `all` also the last ones that ended. */
@@ -194,12 +198,18 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
       return ndjson(handlers.events(gone.signal), gone);
     });
 
+  // Of any size, and never in memory as a whole: before the limit for all others.
+  const streams = new Hono().post("/v1/streams", query(streamRequest), async (c) =>
+    c.json(await handlers.stream(c.req.valid("query"), contentOf(c.req.raw))),
+  );
+
   return new Hono()
     .use(stampVersion(options.version))
     .use(async (_, next) => {
       await options.ready;
       await next();
     })
+    .route("/", streams)
     .use(
       bodyLimit({
         maxSize: MAX_BODY,
@@ -253,6 +263,16 @@ function goneWith(request: AbortSignal): AbortSignal {
   const gone = new AbortController();
   request.addEventListener("abort", () => gone.abort(new LanxferError("E_CANCELLED")), { once: true });
   return gone.signal;
+}
+
+/** The body of a request, as it comes. Throws E_CANCELLED when it breaks off: whoever sent it is gone. */
+async function* contentOf({ body }: Request): AsyncGenerator<Uint8Array> {
+  if (body === null) return;
+  try {
+    yield* body;
+  } catch (error) {
+    throw new LanxferError("E_CANCELLED", {}, { cause: error });
+  }
 }
 
 /** A stream of JSON objects, one a line. When the reader goes away, `gone` is aborted. */

@@ -4,11 +4,12 @@
  * because the CLI starts often.
  */
 
-import { request as httpRequest, type IncomingMessage } from "node:http";
+import { once } from "node:events";
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import type { ExtractSchema } from "hono/types";
 import { type Details, ERRORS, type ErrorCode, LanxferError, systemCode } from "../core/errors.ts";
 import type { ControlApi } from "./api.ts";
-import type { ControlEvent, PairingView, PreviewLine } from "./schema.ts";
+import type { ControlEvent, PairingView, PreviewLine, StreamRequest } from "./schema.ts";
 
 type Routes = ExtractSchema<ControlApi>;
 type Method = "get" | "post" | "put" | "patch" | "delete";
@@ -49,11 +50,7 @@ export class ControlClient {
     input: Input<P, M> & CallInput,
     signal?: AbortSignal,
   ): Promise<Output<P, M>> {
-    const response = await this.#open(method, path, input, signal);
-    const text = await readAll(response);
-    const answer: unknown = parseJson(text);
-    if ((response.statusCode ?? 500) >= 400) throw toError(answer);
-    return answer as Output<P, M>; // the API version was compared: same version, same shape
+    return answerOf(await this.#open(method, path, input, signal));
   }
 
   /** Snapshot, then deltas, until the signal aborts (then it just ends) or the daemon goes away (E_DAEMON_DOWN). */
@@ -69,6 +66,34 @@ export class ControlClient {
    */
   pair(request: Input<"/v1/pairing-window", "post">["json"], signal: AbortSignal): AsyncGenerator<PairingView> {
     return this.#stream<PairingView>("post", "/v1/pairing-window", { json: request }, signal);
+  }
+
+  /**
+   * Sends what `content` yields, as it comes, and resolves when the daemon has all
+   * of it. What `content` throws is thrown here, and the daemon then keeps nothing.
+   * When the daemon refuses before the end, the rest is not asked for.
+   */
+  async stream(
+    { queue, unpaired, ...rest }: StreamRequest,
+    content: AsyncIterable<Uint8Array>,
+  ): Promise<Output<"/v1/streams", "post">> {
+    const query = {
+      ...rest,
+      ...(queue && { queue: JSON.stringify(queue) }),
+      ...(unpaired !== undefined && { unpaired: String(unpaired) }),
+    };
+    const { request, response } = this.#ask("post", "/v1/streams", { query });
+    const answered = new AbortController();
+    // A daemon that refuses must not hang up with that: we may be writing just then, and would never read why.
+    request.setHeader("connection", "keep-alive");
+    request.on("response", () => answered.abort());
+    void pour(content, request, answered.signal);
+    try {
+      return await answerOf(await response);
+    } finally {
+      answered.abort();
+      request.destroy();
+    }
   }
 
   /** What a `send` would send; the last line is `total` or `failed`. Throws what the daemon reports when it does not begin. */
@@ -89,36 +114,34 @@ export class ControlClient {
     }
   }
 
-  #open(method: string, path: string, input: CallInput, signal?: AbortSignal): Promise<IncomingMessage> {
-    const body = input.json === undefined ? undefined : JSON.stringify(input.json);
-    return new Promise((resolve, reject) => {
-      const request = httpRequest(
-        {
-          socketPath: this.#socketPath,
-          path: target(path, input),
-          method: method.toUpperCase(),
-          headers: {
-            host: "lanxferd",
-            ...(body !== undefined && {
-              "content-type": "application/json",
-              "content-length": Buffer.byteLength(body),
-            }),
-          },
-          agent: false,
-          ...(signal && { signal }),
-        },
-        (response) => {
-          const mismatch = this.#mismatch(response);
-          if (mismatch === undefined) resolve(response);
-          else {
-            response.destroy();
-            reject(mismatch);
-          }
-        },
-      );
-      request.on("error", (error) => reject(signal?.aborted ? error : connectError(error)));
-      request.end(body);
+  #open(method: Method, path: string, input: CallInput, signal?: AbortSignal): Promise<IncomingMessage> {
+    const { request, response } = this.#ask(method, path, input, signal);
+    request.end(input.json === undefined ? undefined : JSON.stringify(input.json));
+    return response;
+  }
+
+  /** A request whose body is yet to be written. */
+  #ask(method: Method, path: string, input: CallInput, signal?: AbortSignal): Asked {
+    const request = httpRequest({
+      socketPath: this.#socketPath,
+      path: target(path, input),
+      method: method.toUpperCase(),
+      headers: { host: "lanxferd", ...(input.json !== undefined && { "content-type": "application/json" }) },
+      agent: false,
+      ...(signal && { signal }),
     });
+    const response = new Promise<IncomingMessage>((resolve, reject) => {
+      request.on("response", (response) => {
+        const mismatch = this.#mismatch(response);
+        if (mismatch === undefined) resolve(response);
+        else {
+          response.destroy();
+          reject(mismatch);
+        }
+      });
+      request.on("error", (error) => reject(signal?.aborted ? error : connectError(error)));
+    });
+    return { request, response };
   }
 
   #mismatch(response: IncomingMessage): LanxferError | undefined {
@@ -126,6 +149,32 @@ export class ControlClient {
     if (header.endsWith(` api=${CLIENT_API_VERSION}`)) return undefined;
     return new LanxferError("E_DAEMON_VERSION", { ours: this.#version, theirs: header.split(" ")[0] ?? "unknown" });
   }
+}
+
+interface Asked {
+  readonly request: ClientRequest;
+  readonly response: Promise<IncomingMessage>;
+}
+
+/** Writes a body no faster than it is taken; what `content` throws ends the request. Never rejects. */
+async function pour(content: AsyncIterable<Uint8Array>, request: ClientRequest, answered: AbortSignal): Promise<void> {
+  request.flushHeaders(); // else they wait for the first chunk, and a refusal with them
+  try {
+    for await (const chunk of content) {
+      if (answered.aborted) return;
+      if (!request.write(chunk)) await once(request, "drain", { signal: answered });
+    }
+    request.end();
+  } catch (error) {
+    if (!answered.aborted) request.destroy(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+/** Throws what the daemon reports. */
+async function answerOf<T>(response: IncomingMessage): Promise<T> {
+  const answer: unknown = parseJson(await readAll(response));
+  if ((response.statusCode ?? 500) >= 400) throw toError(answer);
+  return answer as T; // the API version was compared: same version, same shape
 }
 
 function target(path: string, input: CallInput): string {
@@ -137,6 +186,7 @@ function target(path: string, input: CallInput): string {
 }
 
 function connectError(error: Error): LanxferError {
+  if (error instanceof LanxferError) return error; // of what was to be sent
   const code = systemCode(error);
   const down = code === "ENOENT" || code === "ECONNREFUSED" || code === "ECONNRESET" || code === "EPIPE";
   if (down) return new LanxferError("E_DAEMON_DOWN", {}, { cause: error });

@@ -405,6 +405,7 @@ export type SettingView = z.infer<typeof settingView>;
 
 /** Slower than this, the other end would take us for dead between two pieces (bytes a second). */
 const LEAST_RATE = 1_000;
+const rate = z.number().int().min(LEAST_RATE).max(Number.MAX_SAFE_INTEGER);
 /** A line of a .gitignore; those that mean nothing there are mistakes here. */
 const pattern = z
   .string()
@@ -414,29 +415,30 @@ const pattern = z
   .refine((text) => !text.startsWith("#"), "a pattern that begins with # is a comment, write \\#")
   .refine((text) => !/(?<!\\)(?:\\\\)*\\$/.test(text), "a pattern cannot end with a single backslash");
 
+export const queueRequest = z.object({
+  /** For how many milliseconds it may wait to begin, 1 s to a year; the setting `queue.ttl` when left out. */
+  ttl: z.number().int().min(1_000).max(31_536_000_000).optional(),
+  /** Send a copy that is made now, not what the source is then. */
+  copy: z.boolean().optional(),
+  /** Refuse with E_UNREACHABLE when the device does not answer now. */
+  reachable: z.boolean().optional(),
+});
+export type QueueRequest = z.infer<typeof queueRequest>;
+
 export const sendRequest = z.object({
   /** Name, petname, id or id prefix of the receiver. */
   peer: name,
   /** Absolute paths on this machine. */
   paths: z.array(z.string().min(1).max(4096).startsWith("/", "must be absolute")).min(1).max(10_000),
   /** Most bytes a second. */
-  rate: z.number().int().min(LEAST_RATE).max(Number.MAX_SAFE_INTEGER).optional(),
+  rate: rate.optional(),
   /** The receiver need not be paired: then the device that is known under that name or id now is meant. */
   unpaired: z.boolean().optional(),
   /** What of it is left out. */
   exclude: z.array(pattern).max(256).optional(),
   note: z.string().refine(isNote, `a note is one line of printable text, at most ${MAX_NOTE} bytes`).optional(),
   /** Deliver it whenever the device is there; without this, now or never. Answered when that is durable. */
-  queue: z
-    .object({
-      /** For how many milliseconds it may wait to begin, 1 s to a year; the setting `queue.ttl` when left out. */
-      ttl: z.number().int().min(1_000).max(31_536_000_000).optional(),
-      /** Send a copy that is made now, not what the source is then. */
-      copy: z.boolean().optional(),
-      /** Refuse with E_UNREACHABLE when the device does not answer now. */
-      reachable: z.boolean().optional(),
-    })
-    .optional(),
+  queue: queueRequest.optional(),
 });
 export type SendRequest = z.infer<typeof sendRequest>;
 
@@ -451,6 +453,26 @@ export const groupResult = z.union([
   z.object({ transfer: z.null(), error: errorView, peer: partyView }),
 ]);
 export type GroupResult = z.infer<typeof groupResult>;
+
+/** A query; the content is the body of the request. */
+export const streamRequest = sendRequest.pick({ peer: true, note: true }).extend({
+  /** What the file is called. */
+  name: z.string().min(1),
+  rate: z.coerce.number().pipe(rate).optional(),
+  unpaired: z.stringbool().optional(),
+  /** The same object as text. */
+  queue: z.string().transform(parsed).pipe(queueRequest).optional(),
+});
+export type StreamRequest = z.infer<typeof streamRequest>;
+
+function parsed(text: string, context: z.RefinementCtx): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    context.addIssue("not valid JSON");
+    return z.NEVER;
+  }
+}
 
 export const addPeerRequest = z.object({
   name,

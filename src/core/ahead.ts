@@ -1,4 +1,4 @@
-/** Bounded concurrency that keeps the order. */
+/** Bounded concurrency that keeps the order, and waiting that can be given up. */
 
 /**
  * Applies `map` to what `source` yields, at most `width` at a time, and yields
@@ -88,4 +88,31 @@ export function coalesce(work: () => Promise<void>): () => Promise<void> {
     following = running.then(start, start);
     return following;
   };
+}
+
+/**
+ * What `source` yields, until `signal` aborts; then it throws the signal's
+ * reason, also while the source is silent. The source is let go of, not awaited.
+ */
+export async function* until<T>(signal: AbortSignal, source: AsyncIterable<T>): AsyncGenerator<T, void> {
+  const iterator = source[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await orAborted(signal, iterator.next());
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    iterator.return?.().catch(() => {});
+  }
+}
+
+/** A race with one long-lived promise would keep something for each that took part. */
+function orAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
 }

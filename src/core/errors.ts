@@ -186,6 +186,13 @@ export const ERRORS = {
     hint: 'see "lanxferctl transfers"; "lanxferctl cancel ID" ends it',
   },
   E_SERVICE: { exit: 1, ...local, sentence: "{text}" },
+  E_SPOOL_FULL: {
+    exit: 11,
+    retryable: true,
+    wire: false,
+    sentence: "no room on this device to keep what is to be sent[: {text}]",
+    hint: "make room on the disk that has the state of lanxferd, or change the setting queue.space",
+  },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -29,9 +29,7 @@ const DEVICE_NAME = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|con
 
 /** Throws E_NAME for a component that no honest sender sends. */
 export function checkName(raw: string): void {
-  const refuse = (text: string): never => {
-    throw new LanxferError("E_NAME", { name: JSON.stringify(raw.slice(0, 64)), text });
-  };
+  const refuse = (text: string): never => refuseName(raw, text);
   if (!raw.isWellFormed()) refuse("not valid Unicode");
   if (raw === "") refuse("empty");
   if (raw === "." || raw === "..") refuse("names a folder itself");
@@ -46,6 +44,17 @@ export function checkName(raw: string): void {
   ) {
     refuse("contains a path separator");
   }
+}
+
+/** Throws E_NAME for a name that no file has on this machine, or that no receiver takes. */
+export function checkFileName(name: string): void {
+  checkName(name);
+  if (name.includes("\0")) refuseName(name, "contains a NUL");
+  if (Buffer.byteLength(name) > MAX_NAME_BYTES) refuseName(name, `longer than ${MAX_NAME_BYTES} bytes`);
+}
+
+function refuseName(name: string, text: string): never {
+  throw new LanxferError("E_NAME", { name: JSON.stringify(name.slice(0, 64)), text });
 }
 
 /**

@@ -4,6 +4,7 @@ import { type Command, command, type Option, type Positional } from "./grammar.t
 import {
   parseAddress,
   parseDuration,
+  parseFileName,
   parseInviteSource,
   parseLimit,
   parseName,
@@ -98,7 +99,13 @@ export const COMMANDS: readonly Command[] = [
           arity: "one",
           kind: "peer",
         },
-        { name: "path", summary: "files and folders", arity: "many", kind: "path", parse: parsePath },
+        {
+          name: "path",
+          summary: "files and folders, or - for what is piped in",
+          arity: "many",
+          kind: "path",
+          parse: parsePath,
+        },
       ],
       options: {
         bwlimit: { summary: "most bytes a second, such as 500k or 2M", parse: parseRate },
@@ -109,6 +116,7 @@ export const COMMANDS: readonly Command[] = [
           many: true,
         },
         note: { summary: "a line of text for the receiver", parse: parseNote },
+        name: { summary: "what the file is called that is piped in", parse: parseFileName },
         "dry-run": { summary: "only show what would be sent" },
         queue: { summary: "deliver it whenever the receiver is here; ends when that is safe on this disk" },
         wait: {

@@ -176,6 +176,14 @@ export class Ui {
     return view.exit;
   }
 
+  /** What is piped in. Throws E_USAGE when that is what a person types. */
+  get piped(): Readable {
+    const { stdin } = this.#streams;
+    if (stdin.isTTY === true)
+      throw new LanxferError("E_USAGE", { text: "nothing is piped in: standard input is a terminal" });
+    return stdin;
+  }
+
   /**
    * What standard input has, up to `limit` characters: from a person at a
    * terminal, who is shown the prompt, one line; else all. It cannot be read

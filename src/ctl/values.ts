@@ -1,7 +1,8 @@
 /** The values that options and arguments take, as a person writes them. Every function throws E_USAGE. */
 
 import { type HostPort, parseHostPort } from "../core/address.ts";
-import { LanxferError } from "../core/errors.ts";
+import { LanxferError, toLanxferError } from "../core/errors.ts";
+import { checkFileName } from "../core/names.ts";
 import { DEFAULT_PORT } from "../core/places.ts";
 import { isNote, MAX_NOTE } from "../core/text.ts";
 
@@ -90,6 +91,17 @@ export function parseName(text: string): string {
 /** A path to send. `send alice "$UNSET"` must not send the current folder. */
 export function parsePath(text: string): string {
   return text === "" ? usage("an empty path names nothing") : text;
+}
+
+/** A name for what is piped in. */
+export function parseFileName(text: string): string {
+  try {
+    checkFileName(text);
+    return text;
+  } catch (error) {
+    const { details } = toLanxferError(error);
+    return usage(`not the name of a file: ${text} (${details["text"]})`);
+  }
 }
 
 /** A pattern of what is not to be sent; lanxferd knows what may stand in one. */

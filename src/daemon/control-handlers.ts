@@ -181,6 +181,7 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
       const name = [first, ...others].map((each) => each.name).join(", ");
       return preview({ ...first, name }, request, parts.files, gone);
     },
+    stream: async (request, content) => outgoing.stream(await recipientOf(request), request, content),
     transfers: (all) => transfers.list(all),
     transfer: (id) => transfers.find(id).view,
     cancel(id) {

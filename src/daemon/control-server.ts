@@ -17,6 +17,11 @@ export interface ControlServer {
   close(): Promise<void>;
 }
 
+/**
+ * A body may take as long as the program that makes it: by default Node would
+ * break it off after five minutes. Its headers may not (milliseconds).
+ */
+const TIMEOUTS = { requestTimeout: 0, headersTimeout: 60_000 };
 /** How long a second daemon waits for an answer of the first (milliseconds). */
 const PROBE_MS = 2_000;
 
@@ -35,7 +40,7 @@ export async function serveControl(options: ControlOptions, api: ControlApi): Pr
   const { path, uid, connections, onError } = options;
   await prepareDirectory(dirname(path), uid);
   await removeStale(path);
-  const server = createAdaptorServer({ fetch: api.fetch, createServer }) as Server; // made by node:http just above
+  const server = createAdaptorServer({ fetch: api.fetch, createServer, serverOptions: TIMEOUTS }) as Server; // made by node:http
   server.maxConnections = connections;
   await new Promise<void>((resolve, reject) => {
     const failed = (error: Error) =>

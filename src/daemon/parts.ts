@@ -3,6 +3,7 @@
  * to run: daemon.ts brings the parts up and down.
  */
 
+import { statfs } from "node:fs/promises";
 import { RateLimit } from "../core/rate-limit.ts";
 import type { Discovery, Probe } from "../discovery/types.ts";
 import { type DeviceKey, loadDeviceKey } from "../identity/device-key.ts";
@@ -34,6 +35,7 @@ import { Outgoing } from "./outgoing/outgoing.ts";
 import { QueueClock } from "./outgoing/queue-clock.ts";
 import { Sessions } from "./outgoing/sessions.ts";
 import { Spool } from "./outgoing/spool.ts";
+import { SpoolRoom } from "./outgoing/spool-room.ts";
 import { Pairing } from "./pairing/pairing.ts";
 import { createProbe, Reach } from "./reach.ts";
 import { Contacts } from "./record/contacts.ts";
@@ -53,6 +55,7 @@ export interface State {
   readonly contacts: Contacts;
   readonly history: History;
   readonly outbox: Outbox;
+  readonly spoolRoom: SpoolRoom;
   readonly queueClock: QueueClock;
 }
 
@@ -94,21 +97,23 @@ export interface Parts extends State {
 }
 
 /** Throws E_STATE when something that is there cannot be relied on. */
-export async function loadState({ host, clock, log }: DaemonDeps): Promise<State> {
+export async function loadState({ host, clock, log, config }: DaemonDeps): Promise<State> {
   const directory = host.places.state;
   const key = await loadDeviceKey(directory, host.uid);
   const trust = await openTrustStore(directory, clock);
   const pairingLock = await openPairingLock(directory, clock);
   const contacts = await Contacts.open(`${directory}/contacts.json`, log);
   const history = await History.open(`${directory}/history.jsonl`);
-  const outbox = new Outbox(`${directory}/outbox`, log);
+  const limits = () => ({ space: config.get("queue.space"), reserve: config.get("limits.reserve") });
+  const spoolRoom = new SpoolRoom(limits, () => statfs(directory));
+  const outbox = new Outbox(`${directory}/outbox`, spoolRoom, log);
   const queueClock = new QueueClock(`${directory}/queue.json`, clock, log);
-  return { key, trust, pairingLock, contacts, history, outbox, queueClock };
+  return { key, trust, pairingLock, contacts, history, outbox, spoolRoom, queueClock };
 }
 
 export function assemble(deps: DaemonDeps, state: State): Parts {
   const { clock, log, config, host } = deps;
-  const { key, trust, pairingLock, contacts, history, outbox, queueClock } = state;
+  const { key, trust, pairingLock, contacts, history, outbox, spoolRoom, queueClock } = state;
   const mirror = new Mirror(clock);
   const onSelf = (link: Link) => mirror.dialled(markOf(link));
   const dialing = { credentials: key, aes: host.aes, clock, ownAddresses: deps.ownAddresses, onSelf };
@@ -243,7 +248,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
       return device && { id: device.id, name: device.name };
     },
     ttl: () => config.get("queue.ttl"),
-    spool: new Spool({ outbox, files, flusher, space: () => config.get("queue.space") }),
+    spool: new Spool({ outbox, room: spoolRoom, files, flusher }),
     queueTime: () => queueClock.now(),
     sessions: new Sessions({ clock, reach: (to, signal) => reach.link(to, ALPN_TRANSFER, signal), hello, met }),
     isPresent: (id) => discovery.peers().some((peer) => peer.id === id && peer.state === "present"),

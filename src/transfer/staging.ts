@@ -187,7 +187,7 @@ function isOwn(name: string, self: DeviceId): boolean {
 export function storageError(error: unknown): LanxferError {
   if (error instanceof LanxferError) return error;
   const code = systemCode(error) ?? "";
-  if (code === "ENOSPC" || isOverQuota(error)) return new LanxferError("E_NO_SPACE", {}, { cause: error });
+  if (isDiskFull(error)) return new LanxferError("E_NO_SPACE", {}, { cause: error });
   const words: Readonly<Record<string, string>> = {
     EROFS: "read-only file system",
     EACCES: "permission denied",
@@ -205,7 +205,9 @@ export function storageError(error: unknown): LanxferError {
   return new LanxferError("E_INBOX", { text: words[code] ?? code }, { cause: error });
 }
 
-/** libuv has no name for EDQUOT, only its number. */
-function isOverQuota(error: unknown): boolean {
-  return error instanceof Error && "errno" in error && error.errno === -os.errno.EDQUOT;
+/** The disk is full, or the user's part of it. */
+export function isDiskFull(error: unknown): boolean {
+  // libuv has no name for EDQUOT, only its number.
+  const isOverQuota = error instanceof Error && "errno" in error && error.errno === -os.errno.EDQUOT;
+  return isOverQuota || systemCode(error) === "ENOSPC";
 }

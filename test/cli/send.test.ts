@@ -327,7 +327,7 @@ describe("The paths of lanxferctl send", () => {
   it("are given to the daemon in full, whatever their first character", async () => {
     const { place, asked } = await telling([views.done(running)]);
     await mkdir(path.join(place.home, "photos"));
-    const args = ["send", "-v", "alice", "--", "-rf", "--json", "-", "help", "photos/", "./a//b", "/etc/hosts", "."];
+    const args = ["send", "-v", "alice", "--", "-rf", "--json", "./-", "help", "photos/", "./a//b", "/etc/hosts", "."];
     expect(await place.ctl(args)).toMatchObject({ code: 0 });
     const inHome = (name: string) => path.join(place.home, name);
     expect(asked).toEqual([

@@ -100,12 +100,6 @@ describe("lanxferctl --help", () => {
     await expect(transcript(args, result)).toMatchFileSnapshot(`golden/${golden}.txt`);
   });
 
-  it("mentions nothing that there is not yet", async () => {
-    const place = await Place.open();
-    const { stdout } = await place.ctl(["send", "--help"]);
-    expect(stdout).not.toMatch(/--name\b/);
-  });
-
   it.each([[[]], [["-v"]]])("is on stderr with exit 2 when no command was given (%j)", async (args: string[]) => {
     const place = await Place.open();
     const help = await place.ctl(["--help"]);

@@ -183,7 +183,7 @@ describe("a copy of what is queued", () => {
 
   it("is refused when there is no room for it, with nothing left of it", async () => {
     await anna.client.call("put", "/v1/settings/:name", { param: { name: "queue.space" }, json: { value: 4 } });
-    await expect(queue(bert, await files("12345"), { copy: true })).rejects.toMatchObject({ code: "E_QUEUE" });
+    await expect(queue(bert, await files("12345"), { copy: true })).rejects.toMatchObject({ code: "E_SPOOL_FULL" });
     expect([await kept(), await history()]).toEqual([[], []]);
   });
 

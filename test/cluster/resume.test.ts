@@ -41,12 +41,17 @@ class Line implements AsyncDisposable {
 
   /** A file that anna sends, of which bert has `bytes` when this resolves. */
   async under(content: Uint8Array, bytes: number): Promise<{ id: string; source: string }> {
-    this.proxy.begin({ bytesPerSecond: 100 * MiB });
     const source = await this.anna.write("large.bin", content);
-    const { id } = await this.anna.send(this.bert, [source]);
+    return { id: await this.begun(() => this.anna.send(this.bert, [source]), bytes), source };
+  }
+
+  /** The id of what `begin` sends, of which bert has `bytes` when this resolves. */
+  async begun(begin: () => Promise<TransferView>, bytes: number): Promise<string> {
+    this.proxy.begin({ bytesPerSecond: 100 * MiB });
+    const { id } = await begin();
     await this.see(this.anna, id, ({ moved }) => moved >= bytes);
     this.proxy.begin({ bytesPerSecond: MiB }); // it will not be over before the fault comes
-    return { id, source };
+    return id;
   }
 
   /** Resolves to the transfer at `daemon` when it is as it should be. */
@@ -118,6 +123,18 @@ describe("a transfer between two daemons", () => {
     expect((await line.arrived(id, content)).resumed).toBeGreaterThanOrEqual(64 * MiB);
   });
 
+  it("of what was piped in goes on after the sender was restarted, from the copy that it had made", async () => {
+    await using line = await Line.open();
+    const content = randomBytes(SIZE);
+    const piped = () => line.anna.client.stream({ peer: line.bert.id, name: "large.bin" }, pieces(content));
+    const id = await line.begun(piped, 70 * MiB);
+    line.proxy.fallSilent("there", "back");
+    await line.anna.stop();
+    line.proxy.begin();
+    await line.anna.start();
+    expect((await line.arrived(id, content)).resumed).toBeGreaterThanOrEqual(64 * MiB);
+  });
+
   it("arrives once, wherever on the way back its connection breaks", async () => {
     await using line = await Line.open();
     const content = Buffer.from("hello");
@@ -181,3 +198,7 @@ describe("a transfer between two daemons", () => {
     expect(content.equals(await readFile(path.join(line.bert.inbox, "large.bin")))).toBe(true);
   });
 });
+
+async function* pieces(content: Uint8Array) {
+  for (let at = 0; at < content.length; at += MiB) yield content.subarray(at, at + MiB);
+}

@@ -1,11 +1,11 @@
 /**
- * `send --queue` and `send --detach`: hands paths to the daemon and is done when
- * they are safely queued, or watches until they are delivered. Whoever stops
+ * `send --queue` and `send --detach`: hands something to the daemon and is done when
+ * it is safely queued, or watches until it is delivered. Whoever stops
  * watching ends nothing: what is queued stays queued.
  */
 
 import type { ControlClient } from "../../control/client.ts";
-import type { SendRequest, TransferView } from "../../control/schema.ts";
+import type { TransferView } from "../../control/schema.ts";
 import type { Cancel } from "../../core/clock.ts";
 import { ERRORS, type ExitCode, LanxferError, toView } from "../../core/errors.ts";
 import { formatPeriod, formatSize, safe } from "../../core/text.ts";
@@ -15,14 +15,12 @@ import { warnings, what, whatAndWho } from "../render/words.ts";
 import { leftOut, SendReport } from "../send-report.ts";
 import type { Ui } from "../ui.ts";
 
+/** Makes the request. Given a signal, that may end the waiting for its answer. */
+export type Begin = (signal?: AbortSignal) => Promise<TransferView>;
+
 /** Queues it and says so. */
-export async function enqueue(
-  client: ControlClient,
-  request: SendRequest,
-  ui: Ui,
-  signal: AbortSignal,
-): Promise<ExitCode> {
-  const queued = await ask(client, request, ui, signal);
+export async function enqueue(begin: Begin, ui: Ui, signal: AbortSignal): Promise<ExitCode> {
+  const queued = await ask(begin, ui, signal);
   ui.object(queued);
   ui.print(queuedSummary(queued));
   if (!ui.json) ui.notice(...leftOut(queued));
@@ -32,7 +30,7 @@ export async function enqueue(
 /** Queues it and watches until it has ended, for `ms` at most. */
 export async function enqueueAndWatch(
   client: ControlClient,
-  request: SendRequest,
+  begin: Begin,
   ms: number,
   ui: Ui,
   signal: AbortSignal,
@@ -43,7 +41,7 @@ export async function enqueueAndWatch(
   let stopTimer: Cancel = () => {};
   try {
     await events.next(); // the snapshot: from here on nothing is missed
-    const first = await ask(client, request, ui, signal);
+    const first = await ask(begin, ui, signal);
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
     if (Number.isFinite(ms)) stopTimer = ui.clock.after(ms, stop);
@@ -88,14 +86,14 @@ async function watch(
   return ui.failedAs({ ...toView(new LanxferError("E_STILL_QUEUED", details)), hint });
 }
 
-async function ask(client: ControlClient, request: SendRequest, ui: Ui, signal: AbortSignal): Promise<TransferView> {
-  if (request.queue?.copy) ui.status("copying what is to be sent");
+async function ask(begin: Begin, ui: Ui, signal: AbortSignal): Promise<TransferView> {
   try {
-    const queued = await client.call("post", "/v1/transfers", { json: request }, signal);
+    const queued = await begin(signal);
     ui.notice(...warnings(queued));
     return queued;
   } catch (error) {
-    if (signal.aborted) ui.notice('interrupted: "lanxferctl transfers" tells whether it is queued');
+    const isUncertain = signal.aborted && !(error instanceof LanxferError);
+    if (isUncertain) ui.notice('interrupted: "lanxferctl transfers" tells whether it is queued');
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * `send`: hands paths to the daemon and stays until the receiver has confirmed
- * that all of it is on its disk, or has not.
+ * `send`: hands paths, or what is piped in, to the daemon and stays until the
+ * receiver has confirmed that all of it is on its disk, or has not.
  */
 
 import type { ControlClient } from "../../control/client.ts";
@@ -12,6 +12,7 @@ import { warnings } from "../render/words.ts";
 import { SendReport } from "../send-report.ts";
 import { sourcePath } from "../source-path.ts";
 import type { Ui } from "../ui.ts";
+import type { Begin } from "./queue.ts";
 
 const CANCEL_PATIENCE = 3_000; // ms for both ends to agree that it is over
 
@@ -23,6 +24,8 @@ interface Args {
   readonly exclude: readonly string[];
   readonly note: string | undefined;
   readonly unpaired: boolean;
+  /** What standard input is to be called. */
+  readonly name: string | undefined;
   readonly "dry-run": boolean;
   readonly queue: boolean;
   /** Milliseconds. */
@@ -33,25 +36,58 @@ interface Args {
   readonly json: boolean;
 }
 
+/** The path that means standard input. */
+const STANDARD_INPUT = "-";
+
 export async function send(client: ControlClient, args: Args, ui: Ui, signal: AbortSignal): Promise<ExitCode> {
-  const request = {
-    peer: args.peer,
-    paths: await Promise.all(args.path.map(sourcePath)),
-    ...(args.exclude.length > 0 && { exclude: [...args.exclude] }),
-    ...(args.note !== undefined && { note: args.note }),
-    ...(args.bwlimit !== undefined && { rate: args.bwlimit }),
+  const { peer, note, bwlimit: rate, exclude, name } = args;
+  const common = {
+    peer,
+    ...(note !== undefined && { note }),
+    ...(rate !== undefined && { rate }),
     ...(args.unpaired && { unpaired: true }),
     ...queueOf(args),
   };
+  if (args.path.includes(STANDARD_INPUT)) {
+    const request = { ...common, name: nameOfInput(args) };
+    const { pipe } = await import("../standard-input.ts");
+    return carryOut(client, () => pipe(client, request, ui, signal), args, ui, signal);
+  }
+  if (name !== undefined) throw mistake("--name is for standard input, which is written -");
+  const paths = await Promise.all(args.path.map(sourcePath));
+  const request = { ...common, paths, ...(exclude.length > 0 && { exclude: [...exclude] }) };
   if (args["dry-run"]) return (await import("./preview.ts")).preview(client, request, ui, signal);
-  if (args.peer.includes(",")) {
-    if (args.wait !== undefined) throw new LanxferError("E_USAGE", { text: "--wait is for one receiver" });
+  if (peer.includes(",")) {
+    if (args.wait !== undefined) throw mistake("--wait is for one receiver");
     return (await import("./send-to-all.ts")).sendToAll(client, request, ui, signal);
   }
+  const begin = (until?: AbortSignal) => {
+    if (args.copy) ui.status("copying what is to be sent");
+    return client.call("post", "/v1/transfers", { json: request }, until);
+  };
+  return carryOut(client, begin, args, ui, signal);
+}
+
+function nameOfInput({ peer, path, name, exclude, "dry-run": dryRun }: Args): string {
+  if (path.length > 1) throw mistake("standard input (-) cannot be sent with others; a file of that name is ./-");
+  if (dryRun || exclude.length > 0) throw mistake("what is piped in is sent as it is, without --dry-run and --exclude");
+  if (peer.includes(",")) throw mistake("what is piped in is for one receiver");
+  if (name === undefined) throw mistake("what is piped in needs a name: --name NAME");
+  return name;
+}
+
+/** Begins a transfer and stays with it to its end, or as long as the user wants. */
+async function carryOut(
+  client: ControlClient,
+  begin: Begin,
+  args: Args,
+  ui: Ui,
+  signal: AbortSignal,
+): Promise<ExitCode> {
   if (args.queue || args.detach) {
     const { enqueue, enqueueAndWatch } = await import("./queue.ts");
-    if (args.wait === undefined) return enqueue(client, request, ui, signal);
-    return enqueueAndWatch(client, request, args.wait, ui, signal);
+    if (args.wait === undefined) return enqueue(begin, ui, signal);
+    return enqueueAndWatch(client, begin, args.wait, ui, signal);
   }
   const stream = new AbortController();
   const events = eventsOf(client, stream.signal);
@@ -59,7 +95,7 @@ export async function send(client: ControlClient, args: Args, ui: Ui, signal: Ab
     await events.next(); // the snapshot: from here on nothing is missed
     signal.throwIfAborted();
     // Not ended by the signal: a transfer that we do not hear of could not be cancelled.
-    const first = await client.call("post", "/v1/transfers", { json: request });
+    const first = await begin();
     ui.notice(...warnings(first));
     const report = await SendReport.begin(first, ui);
     const cancel = () => {
@@ -78,7 +114,6 @@ export async function send(client: ControlClient, args: Args, ui: Ui, signal: Ab
 
 /** What the request says of the queue. Throws E_USAGE for what goes with a queue, and nothing is queued. */
 function queueOf({ queue, detach, wait, ttl, copy }: Args): Pick<SendRequest, "queue"> {
-  const mistake = (text: string) => new LanxferError("E_USAGE", { text });
   if (detach && wait !== undefined) throw mistake("--detach and --wait exclude each other");
   if (!queue && wait !== undefined) throw mistake("--wait goes with --queue; without it send waits anyway");
   if (!queue && !detach && ttl !== undefined) throw mistake("--ttl goes with --queue or --detach");
@@ -87,6 +122,10 @@ function queueOf({ queue, detach, wait, ttl, copy }: Args): Pick<SendRequest, "q
   // What may wait for its receiver need not find it now.
   const options = { ...(ttl !== undefined && { ttl }), ...(copy && { copy }), ...(!queue && { reachable: true }) };
   return { queue: options };
+}
+
+function mistake(text: string): LanxferError {
+  return new LanxferError("E_USAGE", { text });
 }
 
 async function follow(views: AsyncGenerator<TransferView>, report: SendReport, signal: AbortSignal): Promise<ExitCode> {

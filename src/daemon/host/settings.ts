@@ -67,7 +67,11 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     description: "network interfaces to use although they look virtual",
   },
   "interfaces.exclude": { schema: names, live: false, description: "network interfaces not to use" },
-  "limits.reserve": { schema: bytes, live: true, description: "bytes of the inbox's disk that no transfer may use" },
+  "limits.reserve": {
+    schema: bytes,
+    live: true,
+    description: "bytes of a disk that no transfer may use, here and where copies of what is to be sent are kept",
+  },
   "limits.transfer": {
     schema: bytes,
     live: true,
@@ -95,7 +99,11 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     live: true,
     description: "milliseconds that a queued transfer may wait to begin",
   },
-  "queue.space": { schema: bytes, live: true, description: "bytes that all copies of queued sources may take" },
+  "queue.space": {
+    schema: bytes,
+    live: true,
+    description: "bytes that all copies of what is to be sent may take, such as of standard input; 0 for no limit",
+  },
   "hooks.received": {
     schema: command,
     live: true,
@@ -133,7 +141,7 @@ export function defaultSettings(home: string, hostname: string): Settings {
     "limits.rate.receive": 0,
     notify: true,
     "queue.ttl": 7 * 24 * 60 * 60 * 1_000,
-    "queue.space": 10_000_000_000,
+    "queue.space": 100_000_000_000,
     "hooks.received": [],
     "hooks.timeout": 600_000,
     unpaired: "never",

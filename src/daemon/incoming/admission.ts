@@ -16,6 +16,7 @@ import { LanxferError, systemCode } from "../../core/errors.ts";
 import type { DeviceId } from "../../core/ids.ts";
 import type { Offer } from "../../transfer/incoming.ts";
 import { storageError } from "../../transfer/staging.ts";
+import { usableBytes } from "../host/disk.ts";
 
 export interface Limits {
   /** Bytes of the disk that stay free. */
@@ -28,8 +29,6 @@ export interface Limits {
 
 /** Each entry costs about an inode and a block of directory: a million empty files are not free. */
 const BYTES_PER_ENTRY = 512;
-/** A small disk is not all reserve. */
-const MAX_RESERVE_SHARE = 0.05;
 
 /** Room that a running transfer may still use. */
 export interface Promised {
@@ -93,9 +92,7 @@ export class Admission {
   /** Bytes that transfers may use, the reserve left aside. Throws E_INBOX. */
   async free(): Promise<number> {
     try {
-      const { bavail, blocks, bsize } = await this.#space();
-      const reserve = Math.min(this.#limits().reserve, blocks * bsize * MAX_RESERVE_SHARE);
-      return Math.max(0, bavail * bsize - reserve);
+      return usableBytes(await this.#space(), this.#limits().reserve);
     } catch (error) {
       throw systemCode(error) === undefined ? error : storageError(error);
     }

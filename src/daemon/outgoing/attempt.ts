@@ -29,7 +29,7 @@ export interface AttemptDeps {
 }
 
 export interface AttemptOptions {
-  readonly job: Pick<Job, "id" | "paths" | "exclude" | "note" | "rate" | "queue">;
+  readonly job: Pick<Job, "id" | "paths" | "exclude" | "note" | "rate" | "copied">;
   readonly recipient: Recipient;
   readonly record: TransferRecord;
   /** The receiver accepted it in an earlier attempt: what it is doing until it does again is nobody's concern. */
@@ -105,7 +105,7 @@ export class Attempt {
     const { job, record, begun, onTotals } = this.#options;
     if (!begun) record.patch({ state: "preparing" });
     // What the copy has left out is not found again.
-    if ((job.queue?.copied ?? null) === null) record.nothingSkipped();
+    if (job.copied === null) record.nothingSkipped();
     const onSkipped = (path: string, reason: string) => record.skipped(path, reason);
     const totals = await measure(job, this.#deps.files, signal, onSkipped);
     record.measured(totals);

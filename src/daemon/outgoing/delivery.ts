@@ -4,7 +4,8 @@
  *
  * One that is to go at once fails when its first attempt does; only what the
  * receiver has accepted is a job of the outbox, and survives lost connections and
- * restarts of both ends. One that was queued is a job from the beginning.
+ * restarts of both ends. One that was queued is a job from the beginning. Of what
+ * was copied the copy is there from the beginning, and stays until it has served.
  */
 
 import type { QueueView } from "../../control/schema.ts";
@@ -86,7 +87,7 @@ export class Delivery implements Task {
     this.#trail = begunAt === null ? UNBEGUN : startTrail(begunAt);
     const { id, items, entries, bytes, note, createdAt, queue } = order;
     const state = this.#paused ? "paused" : this.#begun ? "waiting" : queue === null ? "preparing" : "queued";
-    const queued = queue === null ? undefined : () => this.#queueView(queue);
+    const queued = queue === null ? undefined : () => this.#queueView();
     this.record = deps.transfers.start(
       { id, direction: "out", peer: recipient, items, entries, bytes, note, state, startedAt: createdAt, queued },
       (reason) => void this.cancel(reason),
@@ -222,6 +223,11 @@ export class Delivery implements Task {
     return this.#begun || this.queue !== null;
   }
 
+  /** There is something of it in the outbox. */
+  get #leaves(): boolean {
+    return this.isKept || this.#order.copied !== null;
+  }
+
   async #run(signal: AbortSignal): Promise<void> {
     this.#wait = null;
     await this.#settle(await this.#outcome(signal));
@@ -292,7 +298,7 @@ export class Delivery implements Task {
       case "delivered":
         this.#phase = { is: "ended" };
         this.record.end(undefined);
-        await Promise.all([ended(this.record), this.isKept && outbox.remove(this.id)]);
+        await Promise.all([ended(this.record), this.#leaves && outbox.remove(this.id)]);
         break;
       case "failed":
         this.#phase = { is: "ended" };
@@ -325,11 +331,12 @@ export class Delivery implements Task {
 
   async #fail(error: LanxferError): Promise<void> {
     const { outbox, clock, queueTime, ended } = this.#deps;
-    const copied = this.queue !== null && this.queue.copied !== null; // the copy goes with it
-    const canRetry = this.isKept && !copied && !isCancelled(error);
+    // What was copied may be nowhere else by now, and stays; but not when its time is over.
+    const isOver = isCancelled(error) || (error.code === "E_EXPIRED" && this.#order.copied !== null);
+    const canRetry = this.#leaves && !isOver;
     if (!canRetry) {
       this.record.end(error);
-      await Promise.all([ended(this.record), this.isKept && outbox.remove(this.id)]);
+      await Promise.all([ended(this.record), this.#leaves && outbox.remove(this.id)]);
       return;
     }
     const { moved } = this.record.view;
@@ -366,14 +373,14 @@ export class Delivery implements Task {
     };
   }
 
-  #queueView({ copied }: Queue): QueueView {
+  #queueView(): QueueView {
     const { clock, queueTime } = this.#deps;
     const left = this.expiresAt - queueTime();
     const counts = Number.isFinite(left) && !this.#paused && this.#phase.is !== "ended";
     return {
       why: this.record.state === "queued" ? this.#wait : null,
       expiresAt: counts ? new Date(clock.now() + left).toISOString() : null,
-      copied: copied !== null,
+      copied: this.#order.copied !== null,
     };
   }
 }

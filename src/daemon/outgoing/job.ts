@@ -22,8 +22,6 @@ const queue = z.object({
   expiresAt: queueTime,
   /** The stamp of its sources then (transfer/source.ts). */
   stamp: z.string().max(64),
-  /** Bytes of the copy that was made of its sources; null when they are sent from where they are. */
-  copied: size.nullable(),
 });
 export type Queue = z.infer<typeof queue>;
 
@@ -43,6 +41,8 @@ const jobSchema = z
     items: z.array(z.object({ name: z.string(), type: z.enum(["file", "folder"]) })),
     entries: size,
     bytes: size,
+    /** Bytes of the copy (spool.ts) that `paths` lead to; null where they are the user's own. */
+    copied: size.nullable().default(null),
     /** Null for one that was to go at once, and became a job when it began. */
     queue: queue.nullable().default(null),
     /** Does not go on until its user says so. */

@@ -1,7 +1,7 @@
 /**
  * The jobs of the sender on disk: one directory for each transfer that is queued
  * or has begun, with what is to be sent to whom (job.json), what was sent of it
- * (sent.log) and, where the user wanted one, a copy of it (copy). A job is there
+ * (sent.log) and, where it was copied, that (copy, see spool.ts). A job is there
  * until its transfer is delivered or cancelled; one that failed stays for a
  * while, so that the user can try again.
  *
@@ -20,6 +20,7 @@ import { replaceStateFile, syncDirectory } from "../../identity/state-file.ts";
 import { SentLog } from "../../transfer/sent-log.ts";
 import { type Job, parseJob } from "./job.ts";
 import { readJobFile } from "./job-file.ts";
+import type { SpoolRoom } from "./spool-room.ts";
 
 /** So many failed jobs are kept, the latest. */
 const KEEP_FAILED = 100;
@@ -41,6 +42,7 @@ export interface Stranger {
 
 export class Outbox {
   readonly #directory: string;
+  readonly #room: SpoolRoom;
   readonly #log: Log;
   readonly #jobs = new Map<TransferId, Job>();
   readonly #strangers: Stranger[] = [];
@@ -49,9 +51,10 @@ export class Outbox {
   readonly #work = new Map<TransferId, Promise<unknown>>();
   readonly #sync: () => Promise<void>;
 
-  /** Empty, until `load`. */
-  constructor(directory: string, log: Log) {
+  /** Empty, until `load`. Copies that go give their room back. */
+  constructor(directory: string, room: SpoolRoom, log: Log) {
     this.#directory = directory;
+    this.#room = room;
     this.#log = log;
     this.#sync = coalesce(() => syncDirectory(directory));
   }
@@ -83,13 +86,6 @@ export class Outbox {
 
   get count(): number {
     return this.#jobs.size;
-  }
-
-  /** Bytes of all copies. */
-  get copied(): number {
-    let bytes = 0;
-    for (const { queue } of this.#jobs.values()) bytes += queue?.copied ?? 0;
-    return bytes;
   }
 
   /** The latest queue time that a job tells of (ms): it is at least that late. */
@@ -155,6 +151,7 @@ export class Outbox {
       // The job first: without it the rest means nothing.
       for (const name of [JOB, SENT]) await rm(join(directory, name), { force: true });
       await rm(join(directory, COPY), { recursive: true, force: true });
+      this.#room.free(id);
       await rmdir(directory).catch(unless("ENOENT", "ENOTEMPTY"));
       await this.#sync();
     });
@@ -213,6 +210,7 @@ export class Outbox {
       const job = parseJob(text);
       if (job.id !== name) throw new Error("it is about another transfer");
       this.#jobs.set(job.id, job);
+      if (job.copied !== null) this.#room.hold(job.id, job.copied);
     } catch (error) {
       this.#keepAway(directory, error);
     }

@@ -1,11 +1,13 @@
 /** Transfers from this device: what a user wants of them, and what earlier runs left. */
 
-import type { SendRequest, TransferView } from "../../control/schema.ts";
+import type { SendRequest, StreamRequest, TransferView } from "../../control/schema.ts";
 import { LanxferError, toLanxferError } from "../../core/errors.ts";
 import { type DeviceId, type TransferId, transferIdFrom } from "../../core/ids.ts";
+import { checkFileName } from "../../core/names.ts";
 import { type SharedReader, SharedReads } from "../../transfer/shared-reads.ts";
 import { measure, type Sources, type SourceTotals } from "../../transfer/source.ts";
 import type { Recipient } from "./attempt.ts";
+import { Copying } from "./copying.ts";
 import { Delivery, type DeliveryDeps, type Order, type Standing } from "./delivery.ts";
 import type { Job, Queue } from "./job.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -23,11 +25,12 @@ export interface OutgoingDeps extends DeliveryDeps {
 }
 
 /** What an order has of its request, and what makes it another one than those before. */
-type Wanted = Pick<Job, "id" | "createdAt" | "paths" | "exclude" | "note" | "rate">;
+type Wanted = Pick<Job, "id" | "createdAt" | "paths" | "exclude" | "note" | "rate" | "copied">;
 
 export class Outgoing {
   readonly #deps: OutgoingDeps;
   readonly #scheduler: Scheduler;
+  readonly #copying = new Copying();
   readonly #look = () => this.#scheduler.look();
   #order = 0;
 
@@ -38,9 +41,7 @@ export class Outgoing {
 
   /** Begins at once and returns what there is to watch. */
   start(recipient: Recipient, request: SendRequest, shared?: SharedReader): TransferView {
-    const nothingYet = { items: [], entries: 0, bytes: 0, paused: false, queue: null };
-    const standing = { recipient, begunAt: null, ...(shared && { shared }) };
-    return this.#add({ ...this.#new(request), ...nothingYet }, standing);
+    return this.#start(this.#new(request), { recipient, begunAt: null, ...(shared && { shared }) });
   }
 
   /** The same sources to several devices, read once where these keep up with each other. Never rejects: one result each. */
@@ -75,25 +76,58 @@ export class Outgoing {
     gone: AbortSignal,
     shared?: SharedReader,
   ): Promise<TransferView> {
-    const { outbox, sessions, spool } = this.#deps;
-    if (outbox.count >= MOST) throw new LanxferError("E_QUEUE", { text: `there are ${MOST} transfers already` });
-    const { id, ...order } = this.#new(request);
+    const { outbox, sessions } = this.#deps;
+    this.#assertRoom();
+    const order = this.#new(request);
+    const { ttl, copy, reachable } = request.queue ?? {};
     const skipped: [path: string, reason: string][] = [];
     const totals = await this.#measure(order, gone, (...skip) => skipped.push(skip));
-    if (request.queue?.reachable) await sessions.probe(recipient, gone);
+    if (reachable) await sessions.probe(recipient, gone);
     try {
-      const job = await this.#commit({ id, ...order }, recipient, request, totals, gone);
+      const copied = copy ? await this.#copied(order, totals, gone) : { order, totals };
+      gone.throwIfAborted();
+      const job = await this.#commit(copied.order, recipient, ttl, copied.totals);
       const delivery = this.#hold(job, { recipient, begunAt: null, ...(shared && { shared }) });
       delivery.record.measured(totals);
       for (const [path, reason] of skipped) delivery.record.skipped(path, reason);
       this.#scheduler.look();
       return delivery.record.view;
     } catch (error) {
-      await outbox.remove(id);
+      await outbox.remove(order.id);
       throw error;
-    } finally {
-      spool.settled(id);
     }
+  }
+
+  /**
+   * Copies what comes; when all of it is here, begins to send it as a file, or
+   * queues it. Throws E_NAME, what there is to say of a device that has to answer
+   * and does not, and what Spool.receive throws; then nothing is left of it.
+   */
+  async stream(
+    recipient: Recipient,
+    request: StreamRequest,
+    content: AsyncIterable<Uint8Array>,
+  ): Promise<TransferView> {
+    const { outbox, sessions, spool } = this.#deps;
+    const { name, queue } = request;
+    checkFileName(name);
+    this.#assertRoom();
+    const wanted = this.#new({ ...request, paths: [] });
+    const standing = { recipient, begunAt: null };
+    return this.#copying.run(recipient.id, async (signal) => {
+      try {
+        // Whoever pipes for an hour should not learn only then that nobody is there.
+        if (queue === undefined || queue.reachable) await sessions.probe(recipient, signal);
+        const { path, bytes } = await spool.receive(wanted.id, name, content, signal);
+        const order = { ...wanted, paths: [path], copied: bytes };
+        if (queue === undefined) return this.#start(order, standing);
+        const totals = await this.#measure(order, signal);
+        return this.#add(await this.#commit(order, recipient, queue.ttl, totals), standing);
+      } catch (error) {
+        await outbox.remove(wanted.id);
+        throw error;
+      }
+    });
   }
 
   /** Goes on with what earlier runs began or were to do, and shows what failed in them. */
@@ -178,7 +212,7 @@ export class Outgoing {
   /** Ends every transfer to a device, or to all when none is given. Resolves when they have ended. */
   async cancelAll(reason: LanxferError, to?: DeviceId): Promise<void> {
     const affected = to === undefined ? [...this.#scheduler.deliveries()] : this.to(to);
-    await Promise.all(affected.map((delivery) => delivery.cancel(reason)));
+    await Promise.all([this.#copying.stop(reason, to), ...affected.map((delivery) => delivery.cancel(reason))]);
   }
 
   /**
@@ -188,11 +222,12 @@ export class Outgoing {
    */
   async finish(reason: LanxferError): Promise<void> {
     this.#scheduler.close();
+    const copies = this.#copying.close(reason);
     for (const delivery of this.#scheduler.deliveries()) {
       const calls = delivery.queue !== null && !delivery.record.isMoving;
       if (delivery.phase === "running" && calls) void delivery.cancel(reason);
     }
-    await this.#scheduler.idle();
+    await Promise.all([copies, this.#scheduler.idle()]);
   }
 
   #find(prefix: string, what: string): Delivery {
@@ -204,26 +239,37 @@ export class Outgoing {
     return delivery;
   }
 
-  /** The job, when it is safe on disk, with a copy of its sources if there is to be one. */
-  async #commit(
-    order: Wanted,
-    recipient: Recipient,
-    request: SendRequest,
-    totals: SourceTotals,
-    gone: AbortSignal,
-  ): Promise<Job> {
-    const { outbox, queueTime, spool, ttl: usualTtl } = this.#deps;
-    const { ttl = usualTtl(), copy = false } = request.queue ?? {};
-    const sources = copy ? { paths: await spool.copy(order.id, order, totals.bytes, gone), exclude: [] } : order;
+  #assertRoom(): void {
+    if (this.#deps.outbox.count < MOST) return;
+    throw new LanxferError("E_QUEUE", { text: `there are ${MOST} transfers already` });
+  }
+
+  #start(wanted: Wanted, standing: Standing): TransferView {
+    return this.#add({ ...wanted, items: [], entries: 0, bytes: 0, paused: false, queue: null }, standing);
+  }
+
+  /** The same, from a copy. */
+  async #copied(wanted: Wanted, totals: SourceTotals, gone: AbortSignal) {
+    const paths = await this.#deps.spool.copy(wanted.id, wanted, totals.bytes, gone);
+    const order: Wanted = { ...wanted, paths, exclude: [], copied: totals.bytes };
     // What is compared when it is sent is what is sent.
-    const { items, entries, bytes, stamp } = copy ? await this.#measure(sources, gone) : totals;
-    if (entries !== totals.entries || bytes !== totals.bytes) {
-      throw new LanxferError("E_SOURCE_CHANGED", { path: order.paths[0] ?? "" });
+    const found = await this.#measure(order, gone);
+    if (found.entries !== totals.entries || found.bytes !== totals.bytes) {
+      throw new LanxferError("E_SOURCE_CHANGED", { path: wanted.paths[0] ?? "" });
     }
-    gone.throwIfAborted();
-    const expiresAt = queueTime() + ttl;
-    const queue: Queue = { order: this.#nextOrder(), ttl, expiresAt, stamp, copied: copy ? bytes : null };
-    const what = { ...order, ...sources, recipient, items: [...items], entries, bytes };
+    return { order, totals: found };
+  }
+
+  /** The job, when it is safe on disk. */
+  async #commit(
+    wanted: Wanted,
+    recipient: Recipient,
+    ttl: number = this.#deps.ttl(),
+    { items, entries, bytes, stamp }: SourceTotals,
+  ): Promise<Job> {
+    const { outbox, queueTime } = this.#deps;
+    const queue: Queue = { order: this.#nextOrder(), ttl, expiresAt: queueTime() + ttl, stamp };
+    const what = { ...wanted, recipient, items: [...items], entries, bytes };
     const job: Job = { v: 1, ...what, queue, paused: false, state: { is: "queued" } };
     await outbox.commit(job).catch((error) => {
       const { details, message } = toLanxferError(error);
@@ -250,6 +296,7 @@ export class Outgoing {
       paths: [...paths],
       exclude: [...exclude],
       note: note ?? null,
+      copied: null,
       ...(rate !== undefined && { rate }),
     };
   }

@@ -1,20 +1,23 @@
 /**
- * Copies of what is to be sent, for sources that will go away. A copy shares its
- * blocks with the source where the file system can do that; it belongs to a job
- * and goes with it (outbox.ts). What all copies may take is bounded.
+ * Copies of what will not be there when it is sent: sources that will go away,
+ * which share their blocks with the copy where the file system can do that, and
+ * what is piped in. A copy lies in the directory of its transfer (outbox.ts), and
+ * goes with it; one that a crash left without a job goes at the next start.
  */
 
 import { constants, type Stats } from "node:fs";
 import { copyFile, type FileHandle, lstat, mkdir, open, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { mapAhead } from "../../core/ahead.ts";
+import { mapAhead, until } from "../../core/ahead.ts";
 import { LanxferError, systemCode } from "../../core/errors.ts";
 import type { TransferId } from "../../core/ids.ts";
-import { formatSize } from "../../core/text.ts";
+import { syncDirectory } from "../../identity/state-file.ts";
 import { type FileSystem, type Flusher, fileSystemOf } from "../../transfer/flush.ts";
 import type { SmallFiles } from "../../transfer/small-files.ts";
 import { type SourceEntry, type Sources, sourceError, walk } from "../../transfer/source.ts";
+import { isDiskFull } from "../../transfer/staging.ts";
 import type { Outbox } from "./outbox.ts";
+import { diskFull, type SpoolRoom } from "./spool-room.ts";
 
 /** Files that are copied at a time, each in pieces: the threads for disks serve others, too. */
 const WIDTH = 8;
@@ -24,16 +27,19 @@ const PRIVATE_EXECUTABLE = 0o700;
 
 export interface SpoolDeps {
   readonly outbox: Outbox;
+  readonly room: SpoolRoom;
   readonly files: SmallFiles;
   readonly flusher: Flusher;
-  /** Bytes that all copies may take. */
-  readonly space: () => number;
+}
+
+/** A file as it was copied. */
+export interface Copied {
+  readonly path: string;
+  readonly bytes: number;
 }
 
 export class Spool {
   readonly #deps: SpoolDeps;
-  /** Bytes of copies that belong to no job yet. */
-  readonly #promised = new Map<TransferId, number>();
   /** Cleared when the file system turns out not to share blocks. */
   #shares = true;
 
@@ -42,34 +48,56 @@ export class Spool {
   }
 
   /**
-   * Copies all of `sources`, which are `bytes`, for the job `id`. Resolves to the
-   * paths of the copies, in their order, when they will survive a power cut.
-   * Throws E_QUEUE when there is no room, and what is wrong with the sources; what
-   * was copied by then goes when the outbox removes the job. Call `settled` when
-   * there is a job, or will be none.
+   * Copies all of `sources`, which are `bytes`, for the transfer `id`. Resolves to
+   * the paths of the copies, in their order, when they will survive a power cut.
+   * Throws what is wrong with the sources, E_SPOOL_FULL and E_STATE; what was
+   * copied by then goes when the outbox removes that transfer.
    */
   async copy(id: TransferId, sources: Sources, bytes: number, signal: AbortSignal): Promise<string[]> {
-    const { outbox, space } = this.#deps;
-    this.#promised.set(id, bytes);
-    const promised = [...this.#promised].filter(([each]) => outbox.get(each) === undefined);
-    const needed = promised.reduce((sum, [, each]) => sum + each, outbox.copied);
-    if (needed > space()) {
-      const text = `with this copy they would take ${formatSize(needed)}, and queue.space allows ${formatSize(space())}`;
-      throw new LanxferError("E_QUEUE", { text });
-    }
-    try {
-      const root = outbox.copyOf(id);
-      await mkdir(root, { recursive: true, mode: 0o700 });
+    await this.#deps.room.take(id, bytes);
+    return this.#into(id, async (root) => {
       const { dev } = await lstat(root);
-      return await this.#copyAll(root, sources, await fileSystemOf(root, dev), signal);
-    } catch (error) {
-      throw queueError(error);
-    }
+      return this.#copyAll(root, sources, await fileSystemOf(root, dev), signal);
+    });
   }
 
-  /** The copy is counted with its job from now on, or is none any more. */
-  settled(id: TransferId): void {
-    this.#promised.delete(id);
+  /**
+   * Writes what comes to a file `name`, no faster than the disk takes it. The same
+   * as for `copy`; also throws what `content` does, and the reason of `signal`.
+   */
+  async receive(
+    id: TransferId,
+    name: string,
+    content: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<Copied> {
+    return this.#into(id, async (root) => {
+      const path = join(root, name);
+      const file = await open(path, "wx", PRIVATE);
+      let bytes = 0;
+      try {
+        for await (const chunk of until(signal, content)) {
+          await this.#deps.room.take(id, chunk.length);
+          await file.appendFile(chunk);
+          bytes += chunk.length;
+        }
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      for (const directory of [root, join(root, "..")]) await syncDirectory(directory);
+      return { path, bytes };
+    });
+  }
+
+  async #into<T>(id: TransferId, work: (root: string) => Promise<T>): Promise<T> {
+    const root = this.#deps.outbox.copyOf(id);
+    try {
+      await mkdir(root, { recursive: true, mode: 0o700 });
+      return await work(root);
+    } catch (error) {
+      throw diskError(error, root);
+    }
   }
 
   async #copyAll(root: string, sources: Sources, on: FileSystem, signal: AbortSignal): Promise<string[]> {
@@ -183,9 +211,11 @@ function assertSame({ size, mtimeMs, ino }: Found, entry: SourceEntry): void {
   if (!same) throw new LanxferError("E_SOURCE_CHANGED", { path: entry.source });
 }
 
-function queueError(error: unknown): LanxferError {
-  if (error instanceof LanxferError) return error;
-  // "ENOSPC: no space left on device, write"
-  const [text = ""] = error instanceof Error ? error.message.split(", ") : [String(error)];
-  return new LanxferError("E_QUEUE", { text }, { cause: error });
+/** What went wrong on our own disk. */
+function diskError(error: unknown, path: string): unknown {
+  if (isDiskFull(error)) return diskFull(error);
+  const code = systemCode(error);
+  if (code === undefined) return error;
+  const text = code === "EFBIG" ? "the file is too large for its file system" : code;
+  return new LanxferError("E_STATE", { path, text }, { cause: error });
 }

@@ -84,9 +84,18 @@ export class Place {
   }
 
   /** Runs it on a terminal of its own; what the terminal was sent is all in stdout. */
-  onTerminal(args: readonly string[], { columns = 80, rows = 24, env }: TerminalOptions = {}): Terminal {
+  onTerminal(args: readonly string[], options: TerminalOptions = {}): Terminal {
     const quoted = command(args).map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
-    const script = `stty cols ${columns} rows ${rows} -onlcr -echo; exec ${quoted.join(" ")}`;
+    return this.#terminal(`exec ${quoted.join(" ")}`, options);
+  }
+
+  /** Runs a line of shell, as `shell` does, on a terminal of its own. */
+  shellOnTerminal(line: string): Terminal {
+    return this.#terminal(`CTL="${process.execPath} ${PROGRAM}"; ${line}`, {});
+  }
+
+  #terminal(line: string, { columns = 80, rows = 24, env }: TerminalOptions): Terminal {
+    const script = `stty cols ${columns} rows ${rows} -onlcr -echo; ${line}`;
     const options = { ...this.#options({ ...(env && { env }) }), stdio: "pipe" } as const;
     return new Terminal(spawn("script", ["-qec", script, "/dev/null"], options));
   }

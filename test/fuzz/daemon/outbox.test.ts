@@ -14,13 +14,15 @@ const BEGUN = {
   items: [{ name: "a", type: "file" }],
   entries: 1,
   bytes: 5,
+  copied: null,
   queue: null,
   paused: false,
   state: { is: "begun", progressAt: 1_767_225_600_000 },
 };
 const QUEUED = {
   ...BEGUN,
-  queue: { order: 7, ttl: 1_000, expiresAt: 5_000, stamp: "0123456789abcdef", copied: null },
+  copied: 12,
+  queue: { order: 7, ttl: 1_000, expiresAt: 5_000, stamp: "0123456789abcdef" },
   state: { is: "queued" },
 };
 

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { Budget, coalesce, mapAhead } from "../../../src/core/ahead.ts";
+import { Budget, coalesce, mapAhead, until } from "../../../src/core/ahead.ts";
 
 /** A promise and the ways to settle it. */
 function settled<Value>() {
@@ -195,5 +195,62 @@ describe("coalesced work", () => {
       // Whoever asked got a run that had not begun before.
       expect(state.runs.length).toBeGreaterThan(before);
     }
+  });
+});
+
+describe("a source that can be given up", () => {
+  const watched = (next: () => Promise<IteratorResult<number, undefined>>) => {
+    const seen = { ended: 0 };
+    const iterator: AsyncIterator<number, undefined> = {
+      next,
+      return: async () => {
+        seen.ended++;
+        return { done: true, value: undefined };
+      },
+    };
+    return { seen, source: { [Symbol.asyncIterator]: () => iterator } };
+  };
+  const collect = async (source: AsyncIterable<number>, got: number[] = []) => {
+    for await (const value of source) got.push(value);
+    return got;
+  };
+
+  it("yields all, in its order, and leaves no listener behind", async () => {
+    let n = 0;
+    const { source } = watched(async () =>
+      n < 1_000 ? { done: false, value: n++ } : { done: true, value: undefined },
+    );
+    const stop = new AbortController();
+    const warnings: Error[] = [];
+    const warn = (warning: Error) => warnings.push(warning);
+    process.on("warning", warn); // of more than ten listeners
+    expect(await collect(until(stop.signal, source))).toHaveLength(1_000);
+    await turn();
+    process.off("warning", warn);
+    expect(warnings).toEqual([]);
+  });
+
+  it("throws the reason while nothing comes, and lets go of the source", async () => {
+    const { seen, source } = watched(() => new Promise(() => {}));
+    const stop = new AbortController();
+    const collecting = collect(until(stop.signal, source));
+    const rejected = expect(collecting).rejects.toThrow("enough");
+    await turn();
+    stop.abort(new Error("enough"));
+    await rejected;
+    expect(seen.ended).toBe(1);
+  });
+
+  it("throws at once for a signal that has aborted, whatever there is", async () => {
+    const { source } = watched(async () => ({ done: false, value: 1 }));
+    await expect(collect(until(AbortSignal.abort(new Error("before")), source))).rejects.toThrow("before");
+  });
+
+  it("throws what the source throws, and ends it when its reader stops", async () => {
+    const broken = watched(() => Promise.reject(new Error("broken")));
+    await expect(collect(until(new AbortController().signal, broken.source))).rejects.toThrow("broken");
+    const { seen, source } = watched(async () => ({ done: false, value: 1 }));
+    for await (const _ of until(new AbortController().signal, source)) break;
+    expect(seen.ended).toBe(1);
   });
 });

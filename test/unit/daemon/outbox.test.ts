@@ -5,6 +5,7 @@ import { LanxferError, toView } from "../../../src/core/errors.ts";
 import { deviceIdFromHash, transferIdFrom } from "../../../src/core/ids.ts";
 import { type Job, parseJob } from "../../../src/daemon/outgoing/job.ts";
 import { Outbox } from "../../../src/daemon/outgoing/outbox.ts";
+import { SpoolRoom } from "../../../src/daemon/outgoing/spool-room.ts";
 import { LogLines } from "../../support/log-lines.ts";
 import { temporaryDirectories, unprivileged } from "../../support/temporary.ts";
 
@@ -22,6 +23,7 @@ function job(n: number, change: Partial<Job> = {}): Job {
     paths: ["/home/me/report.pdf"],
     exclude: [],
     note: null,
+    copied: null,
     createdAt: NOW + n,
     items: [{ name: "report.pdf", type: "file" }],
     entries: 1,
@@ -35,7 +37,7 @@ function job(n: number, change: Partial<Job> = {}): Job {
 
 const queued = (n: number, change: Partial<Job> = {}): Job =>
   job(n, {
-    queue: { order: n, ttl: DAY, expiresAt: NOW + DAY, stamp: "0123456789abcdef", copied: null },
+    queue: { order: n, ttl: DAY, expiresAt: NOW + DAY, stamp: "0123456789abcdef" },
     state: { is: "queued" },
     ...change,
   });
@@ -48,9 +50,13 @@ const failed = (n: number, until: number): Job =>
 async function outbox(home?: string) {
   const at = home ?? path.join(await directory(), "outbox");
   const log = new LogLines();
-  const box = new Outbox(at, log);
+  const room = new SpoolRoom(
+    () => ({ space: 0, reserve: 0 }),
+    async () => ({ bavail: 1_000, blocks: 1_000, bsize: 1_000_000 }),
+  );
+  const box = new Outbox(at, room, log);
   await box.load();
-  return { box, at, log };
+  return { box, at, log, room };
 }
 
 const jobsOf = (box: Outbox) => [...box.jobs()].sort((a, b) => a.createdAt - b.createdAt);
@@ -106,10 +112,37 @@ describe("the outbox", () => {
     expect((await readdir(at)).toSorted()).toEqual([idOf(0), idOf(500), idOf(501)].toSorted());
   });
 
+  it("knows how much room copies take, and gives it back with the job", async () => {
+    const { box, at, room } = await outbox();
+    for (const [n, bytes] of [10, 20, 30].entries()) {
+      await mkdir(box.copyOf(idOf(n)), { recursive: true });
+      await writeFile(path.join(box.copyOf(idOf(n)), "db.sql"), "x".repeat(bytes));
+      room.hold(idOf(n), bytes);
+      await box.put(job(n, { copied: bytes }));
+    }
+    await box.remove(idOf(0));
+    await box.remove(idOf(1));
+    expect(room.total).toBe(30);
+    expect((await readdir(at, { recursive: true })).filter((name) => name.endsWith("db.sql"))).toEqual([
+      path.join(idOf(2), "copy", "db.sql"),
+    ]);
+    expect((await outbox(at)).room.total).toBe(30);
+  });
+
+  it("removes a copy that no job came to need before a crash", async () => {
+    const { box, at } = await outbox();
+    await mkdir(box.copyOf(idOf(1)), { recursive: true });
+    await writeFile(path.join(box.copyOf(idOf(1)), "db.sql"), "half");
+    const { room, log } = await outbox(at);
+    expect(await readdir(at)).toEqual([]);
+    expect(room.total).toBe(0);
+    expect(log.lines).toEqual([]);
+  });
+
   it("knows the latest time that it tells of", async () => {
     const { box } = await outbox();
     expect(box.latest).toBe(0);
-    await box.put(queued(1, { queue: { order: 1, ttl: 5, expiresAt: 1_005, stamp: "", copied: null } }));
+    await box.put(queued(1, { queue: { order: 1, ttl: 5, expiresAt: 1_005, stamp: "" } }));
     expect(box.latest).toBe(1_000);
     await box.put(job(2, { state: { is: "begun", progressAt: 2_000 } }));
     expect(box.latest).toBe(2_000);

@@ -3,14 +3,14 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 import { LanxferError } from "../../../src/core/errors.ts";
-import { deviceIdFromHash, transferIdFrom } from "../../../src/core/ids.ts";
-import type { Job } from "../../../src/daemon/outgoing/job.ts";
+import { transferIdFrom } from "../../../src/core/ids.ts";
 import { Outbox } from "../../../src/daemon/outgoing/outbox.ts";
 import { Spool } from "../../../src/daemon/outgoing/spool.ts";
+import { SpoolRoom } from "../../../src/daemon/outgoing/spool-room.ts";
 import { Flusher } from "../../../src/transfer/flush.ts";
 import { SmallFiles } from "../../../src/transfer/small-files.ts";
 import { LogLines } from "../../support/log-lines.ts";
-import { temporaryDirectories } from "../../support/temporary.ts";
+import { temporaryDirectories, unprivileged } from "../../support/temporary.ts";
 
 const directory = temporaryDirectories();
 const never = new AbortController().signal;
@@ -19,12 +19,13 @@ const id = idOf(0);
 
 async function opened(space = 1_000_000) {
   const home = await directory();
-  const outbox = new Outbox(path.join(home, "outbox"), new LogLines());
+  const room = roomFor(space);
+  const outbox = new Outbox(path.join(home, "outbox"), room, new LogLines());
   await outbox.load();
-  const spool = new Spool({ outbox, files: new SmallFiles(), flusher: new Flusher(systemClock), space: () => space });
+  const spool = new Spool({ outbox, room, files: new SmallFiles(), flusher: new Flusher(systemClock) });
   const copy = (paths: readonly string[], bytes: number, exclude: readonly string[] = [], signal = never) =>
     spool.copy(id, { paths, exclude }, bytes, signal);
-  return { home, outbox, spool, copy };
+  return { home, outbox, room, spool, copy };
 }
 
 describe("a copy", () => {
@@ -88,18 +89,11 @@ describe("a copy", () => {
     const { home, copy, outbox, spool } = await opened(10);
     const file = path.join(home, "a.txt");
     await writeFile(file, "hello");
-    await outbox.put(copied(7));
-    await expect(copy([file], 5)).rejects.toMatchObject({
-      code: "E_QUEUE",
-      message: "nothing was queued: with this copy they would take 12 B, and queue.space allows 10 B",
-    });
-    spool.settled(id);
-    await outbox.remove(copied(7).id);
-    // Those that are being made count as well.
-    const both = [1, 2].map((n) => spool.copy(idOf(n), { paths: [file], exclude: [] }, 6, never));
-    expect((await Promise.allSettled(both)).map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
-    for (const n of [1, 2]) spool.settled(idOf(n));
-    expect(await spool.copy(idOf(3), { paths: [file], exclude: [] }, 10, never)).toHaveLength(1);
+    const other = spool.copy(idOf(1), { paths: [file], exclude: [] }, 6, never);
+    await expect(copy([file], 5)).rejects.toMatchObject({ code: "E_SPOOL_FULL" });
+    expect(await other).toHaveLength(1);
+    await outbox.remove(idOf(1));
+    expect(await copy([file], 10)).toHaveLength(1);
   });
 
   it("fails with what is wrong with the source", async () => {
@@ -118,21 +112,82 @@ describe("a copy", () => {
   });
 });
 
-/** A job with a copy of so many bytes. */
-function copied(bytes: number): Job {
-  return {
-    v: 1,
-    id: idOf(9),
-    recipient: { id: deviceIdFromHash(new Uint8Array(32)), name: "alice" },
-    paths: ["/a"],
-    exclude: [],
-    note: null,
-    createdAt: 0,
-    items: [],
-    entries: 1,
-    bytes,
-    queue: { order: 1, ttl: 1, expiresAt: 1, stamp: "", copied: bytes },
-    paused: false,
-    state: { is: "queued" },
-  };
+describe("what is piped in", () => {
+  async function* chunks(...texts: string[]) {
+    for (const text of texts) yield Buffer.from(text);
+  }
+
+  it("is a file of that name which only its user can read", async () => {
+    const { spool, outbox, room } = await opened();
+    const received = await spool.receive(id, "a b.sql", chunks("select ", "1;"), never);
+    expect(received).toEqual({ path: path.join(outbox.copyOf(id), "a b.sql"), bytes: 9 });
+    expect(await readFile(received.path, "utf8")).toBe("select 1;");
+    expect((await stat(received.path)).mode & 0o777).toBe(0o600);
+    expect((await stat(outbox.copyOf(id))).mode & 0o777).toBe(0o700);
+    expect(room.total).toBe(9);
+  });
+
+  it("may be empty", async () => {
+    const { spool, outbox } = await opened();
+    expect(await spool.receive(id, "x", chunks(), never)).toMatchObject({ bytes: 0 });
+    expect(await readdir(outbox.copyOf(id))).toEqual(["x"]);
+  });
+
+  it("fails with what its source says", async () => {
+    async function* broken() {
+      yield Buffer.from("half");
+      throw new LanxferError("E_CANCELLED");
+    }
+    const { spool } = await opened();
+    await expect(spool.receive(id, "x", broken(), never)).rejects.toMatchObject({ code: "E_CANCELLED" });
+  });
+
+  it("fails when there is no more room, which the outbox gives back", async () => {
+    const { spool, outbox, room } = await opened(5);
+    await expect(spool.receive(id, "x", chunks("123", "456"), never)).rejects.toMatchObject({ code: "E_SPOOL_FULL" });
+    await outbox.remove(id);
+    expect(room.total).toBe(0);
+  });
+
+  it("is given up at once while nothing comes", async () => {
+    async function* silent() {
+      yield Buffer.from("some");
+      await new Promise(() => {});
+    }
+    const stop = new AbortController();
+    const { spool } = await opened();
+    const copying = spool.receive(id, "x", silent(), stop.signal);
+    setTimeout(() => stop.abort(new LanxferError("E_NOT_PAIRED")), 50);
+    await expect(copying).rejects.toMatchObject({ code: "E_NOT_PAIRED" });
+  });
+
+  it("replaces nothing", async () => {
+    const { spool, outbox } = await opened();
+    await mkdir(outbox.copyOf(id), { recursive: true });
+    await writeFile(path.join(outbox.copyOf(id), "x"), "mine");
+    await expect(spool.receive(id, "x", chunks("y"), never)).rejects.toMatchObject({
+      code: "E_STATE",
+      details: { path: outbox.copyOf(id), text: "EEXIST" },
+    });
+    expect(await readFile(path.join(outbox.copyOf(id), "x"), "utf8")).toBe("mine");
+  });
+
+  it("says where it cannot be kept", async () => {
+    const { spool, outbox, home } = await opened();
+    await unprivileged(home, async () => {
+      const received = spool.receive(id, "x", chunks("y"), never);
+      await expect(received).rejects.toMatchObject({
+        code: "E_STATE",
+        details: { path: outbox.copyOf(id), text: "EACCES" },
+      });
+    });
+  });
+});
+
+/** Room for copies on a disk that is large enough. */
+function roomFor(space: number): SpoolRoom {
+  return new SpoolRoom(
+    () => ({ space, reserve: 0 }),
+    async () => ({ bavail: 1_000, blocks: 1_000, bsize: 1_000_000 }),
+  );
 }

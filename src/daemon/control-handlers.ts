@@ -9,6 +9,7 @@ import { type Resolved, resolve, tellsKey } from "../discovery/resolve.ts";
 import type { Peer } from "../discovery/types.ts";
 import { readsLike } from "../identity/petname.ts";
 import type { Device } from "../identity/trust-file.ts";
+import { acceptOffer } from "./accepting.ts";
 import type { DaemonDeps } from "./deps.ts";
 import { allChecks, type DoctorFacts } from "./doctor/checks.ts";
 import { examine } from "./doctor/doctor.ts";
@@ -194,15 +195,7 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
     resume: (target) => eachOf(target, (id) => outgoing.resume(id)),
 
     offers: () => offers.list(),
-    async acceptOffer(id, { pair = false }) {
-      const { from, view, answer } = offers.find(id);
-      const before = trust.get(from);
-      // Trusted first: a yes whose second half fails would be half of what was asked for.
-      const device = pair ? await trust.pair({ id: from, name: view.from.unpaired?.claims ?? "" }) : undefined;
-      if (!answer())
-        throw new LanxferError("E_LOST", { peer: view.from.name, text: "it was paired, but its offer is gone" });
-      return { offer: view, device: device === undefined ? null : deviceView(device), again: before !== undefined };
-    },
+    acceptOffer: (id, { pair = false }) => acceptOffer(id, pair, parts),
     declineOffer(id) {
       const offer = offers.find(id);
       offer.answer(new LanxferError("E_DECLINED"));

@@ -43,6 +43,14 @@ describe("lanxferctl send --queue", () => {
     expect(differences(before, await place.tree(), untouched)).toEqual([]);
   });
 
+  it("says as well that nobody knows who an unpaired receiver is", async () => {
+    const { place } = await queueing({ send: async () => ({ ...first, peer: views.stranger("alice", "alice") }) });
+    const { stderr } = await place.ctl([...send, "--queue", "--unpaired"]);
+    expect(stderr).toBe(
+      'unpaired aliceaaa goes by the name "alice": nobody has checked that it is the device you mean; it is not your alice\n',
+    );
+  });
+
   it("detached, wants a receiver that answers now", async () => {
     const { place, asked } = await queueing();
     expect(await place.ctl([...send, "--detach"])).toMatchObject({ code: 0, stderr: "" });

@@ -55,6 +55,17 @@ describe("lanxferctl send to several devices", () => {
     expect(stderr).toMatch(/lanxferctl: error: 2 of 3 transfers failed\n$/);
   });
 
+  it("says of each that is not paired that nobody knows who it is", async () => {
+    const stranger = to("bert", { state: "connecting", peer: views.stranger("bert") });
+    const ends = [done("alice"), { ...done("bert"), peer: stranger.peer }];
+    const { place, asked } = await sending([begun("alice"), { transfer: stranger, error: null }], ends);
+    const { code, stderr } = await place.ctl([...ARGS, "--unpaired"]);
+    expect(code).toBe(0);
+    expect(stderr.match(/nobody has checked/g)).toHaveLength(1);
+    expect(stderr).toContain('unpaired aliceaaa goes by the name "bert"');
+    expect(asked).toMatchObject([{ peer: "alice,bert", unpaired: true }]);
+  });
+
   it("ends with the reason when none has it and the reason is one", async () => {
     const { place } = await sending([begun("alice"), begun("bert")], [failed("bert"), failed("alice")]);
     const { code, stderr } = await place.ctl(ARGS);

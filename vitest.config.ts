@@ -25,6 +25,7 @@ export default defineConfig({
       suite("hostile", 180_000, false),
       suite("disk", 120_000, false),
       suite("faults", 240_000, false),
+      suite("package", 120_000, true),
       suite("service", 120_000, false),
     ],
   },

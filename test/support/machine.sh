@@ -4,7 +4,7 @@
 #     machine.sh NAME CGROUP PROGRAM
 #
 # NAME becomes its host name, CGROUP a cgroup that is made for it, and the folder
-# PROGRAM is seen there as /usr/lib/lanxfer. The file system is that of this
+# PROGRAM, if any, is seen there as /usr/lib/lanxfer. The file system is that of this
 # machine below a layer in memory: nothing written there stays. Nothing here has
 # a name outside, save the cgroup, which machine.ts removes.
 set -eu
@@ -59,8 +59,10 @@ done
 rm -f $root/etc/nologin
 echo "$name" >$root/etc/hostname
 
-mkdir -p $root/usr/lib/lanxfer
-mount --bind "$program" $root/usr/lib/lanxfer
+if [ -n "$program" ]; then
+  mkdir -p $root/usr/lib/lanxfer
+  mount --bind "$program" $root/usr/lib/lanxfer
+fi
 
 mkdir $root/run/old
 cd $root

@@ -41,12 +41,15 @@ export class Machine implements AsyncDisposable {
     this.#cgroup = cgroup;
   }
 
-  /** Boots on a host of a Lan; resolves when systemd has started all that it is to start. */
-  static async boot(host: Host): Promise<Machine> {
+  /**
+   * Boots on a host of a Lan; resolves when systemd has started all that it is to
+   * start. The programs of this checkout are at PROGRAM, unless `bare`.
+   */
+  static async boot(host: Host, { bare = false } = {}): Promise<Machine> {
     await removeCgroups((pid) => !isAlive(pid));
     const cgroup = `${PREFIX}${process.pid}-${host.name}`;
     const namespaces = ["unshare", "--pid", "--mount", "--ipc", "--fork", "--kill-child"];
-    const holder = host.start([...namespaces, "sh", BOOT, host.name, cgroup, CHECKOUT]);
+    const holder = host.start([...namespaces, "sh", BOOT, host.name, cgroup, bare ? "" : CHECKOUT]);
     const init = await eventually("the first process of the machine", async () => {
       if (holder.ended) throw new Error(`the machine did not boot: ${(await holder.finished).stderr}`);
       const children = await readFile(`/proc/${holder.pid}/task/${holder.pid}/children`, "utf8").catch(() => "");
@@ -187,8 +190,8 @@ export class User {
   }
 
   async pairWith(other: User): Promise<void> {
-    const invite = await other.tell("invite");
-    succeeded(`${this.name} pairs`, await this.ctl(["pair", "--invite", "-"], { stdin: invite }));
+    const stdin = await other.tell("invite");
+    succeeded(`${this.name} pairs`, await this.ctl(["pair", "--invite", "-"], { stdin }));
   }
 
   /** Writes a file into the home. */

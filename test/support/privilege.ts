@@ -55,6 +55,15 @@ const PROBES = {
         mkdir /run/a /run/b /run/c && mount -t overlay -o lowerdir=/etc,upperdir=/run/a,workdir=/run/b overlay /run/c'`,
     asks: "systemd in namespaces (root, systemd, dbus-user-session, libpam-systemd)",
   },
+  debian: {
+    script: `lintian --version && dpkg-deb --version && dpkg --compare-versions "$(
+      dpkg-query --show --showformat='\${Version}' nodejs)" ge 20.19`,
+    asks: "what Debian packages are made and looked at with (dpkg, lintian), and its nodejs (>= 20.19)",
+  },
+  macos: {
+    script: "plistutil --version && ruby --version",
+    asks: "programs that read property lists and Ruby (libplist-utils, ruby)",
+  },
   units: {
     script: "systemd-analyze --version",
     asks: "systemd-analyze (systemd)",

@@ -37,7 +37,7 @@ export function lastingPath(path: string): string {
  * place that has them. Throws E_SERVICE when it is not such a program.
  */
 export function flagsOf(path: string, text: string): string[] {
-  const line = /^#!\/usr\/bin\/env (?:-S )?node((?: --?[\w=-]+)*)\n/.exec(text);
+  const line = /^#!(?:\/usr\/bin\/env (?:-S )?)?(?:\/[\w./-]+\/)?node((?: --?[\w=-]+)*)\n/.exec(text);
   if (line === null) throw new LanxferError("E_SERVICE", { text: `${path} is not lanxferd: install lanxfer again` });
   return (line[1] ?? "").split(" ").filter((flag) => flag !== "");
 }

@@ -21,6 +21,7 @@ describe("The program of the service", () => {
   it("may want none", () => {
     expect(flagsOf("main.js", "#!/usr/bin/env node\nx")).toEqual([]);
     expect(flagsOf("main.js", "#!/usr/bin/env -S node --a --b=1\nx")).toEqual(["--a", "--b=1"]);
+    expect(flagsOf("main.js", "#!/usr/bin/env -S /usr/lib/x/node --a\nx")).toEqual(["--a"]);
   });
 
   it.each(["", "console.log(1)", "#!/bin/sh\n", "#!/usr/bin/env -S node --a; evil\n"])(

@@ -11,7 +11,7 @@ import type { Origin } from "./gate.ts";
 import type { LinkAddress } from "./interfaces.ts";
 import type { Source } from "./medium.ts";
 import { askerOf, isOurQuestion, type Query } from "./question.ts";
-import { contradicts, decodeResponse, type Heard, type OwnRecord, type RawPacket } from "./record.ts";
+import { type Answered, contradicts, decodeResponse, type Heard, type OwnRecord, type RawPacket } from "./record.ts";
 import { Responder } from "./responder.ts";
 import { Station } from "./station.ts";
 
@@ -55,10 +55,19 @@ export type OpenLink = (address: LinkAddress, own: OwnRecord, listener: LinkList
 // asks need not answer: in a round each host sends one packet.
 const ROUND = 5000; // ms
 const ROUND_JITTER = 250; // ms
+// Who has answered a question does not answer another one for a second (RFC 6762 6),
+// so one that follows so soon brings no signs of life and ends no round.
+const FUTILE_FOR = 1200; // ms
 const RARELY = 12; // rounds, of which a link that is not needed asks in one
 const SECOND_ANNOUNCEMENT = 1000; // ms after the first (RFC 6762 8.3)
 
 export const openLink: OpenLink = (address, own, listener, deps) => new StationLink(address, own, listener, deps);
+
+interface Reading {
+  readonly heard: readonly Answered[];
+  /** It gives our instance name to somebody else. */
+  readonly conflict: boolean;
+}
 
 class StationLink implements Link {
   readonly company: Company;
@@ -68,7 +77,10 @@ class StationLink implements Link {
   readonly #station: Station;
   #own: OwnRecord;
   #responder: Responder;
+  /** What packets say, as long as our names and addresses are the same. */
+  #readings = new WeakMap<RawPacket, Reading>();
   #round: Cancel = () => {};
+  #askedAt = Number.NEGATIVE_INFINITY;
   #skipped = 0;
   #second: Cancel = () => {};
   #closing: Promise<void> | undefined;
@@ -94,11 +106,12 @@ class StationLink implements Link {
   query(): void {
     if (this.#closing) return;
     this.#station.query();
-    this.#startRound();
+    this.#noteQuestion();
   }
 
   readdress(address: LinkAddress): void {
     if (this.#closing) return;
+    this.#readings = new WeakMap();
     this.#station.readdress(address);
     this.#station.announce();
     this.#announceAgain();
@@ -107,6 +120,7 @@ class StationLink implements Link {
   rename(own: OwnRecord, former: "goodbye" | "silent"): void {
     if (this.#closing) return;
     this.#own = own;
+    this.#readings = new WeakMap();
     this.#responder.close();
     this.#responder = this.#responderFor(own);
     this.#station.rename(own, former);
@@ -133,22 +147,29 @@ class StationLink implements Link {
     const isNeighbour = asker !== undefined && this.company.has(asker);
     if (isNeighbour) this.company.hear(asker);
     const isAskedForUs = query.answers.length === 0 || isNeighbour;
-    if (isAskedForUs && query.questions.some(isOurQuestion)) this.#startRound();
+    if (isAskedForUs && query.questions.some(isOurQuestion)) this.#noteQuestion();
     this.#responder.take(query);
   }
 
   #answered(packet: RawPacket, origin: Origin): void {
     const from = this.#from(origin);
-    if (contradicts(packet, this.#own)) this.#listener.conflict();
-    for (const heard of decodeResponse(packet, this.#own)) {
-      if (heard.kind !== "sighting") this.#listener.heard(heard, from);
-      else {
-        if (heard.id !== this.#own.id) this.company.hear(heard.instance);
-        // Only addresses of this link: a record shall not make us connect to anywhere else.
-        const addresses = heard.addresses.flatMap((address) => this.#station.reachable(address) ?? []);
-        this.#listener.heard({ ...heard, addresses }, from);
-      }
+    const reading = this.#readings.get(packet) ?? this.#read(packet);
+    this.#readings.set(packet, reading);
+    if (reading.conflict) this.#listener.conflict();
+    for (const heard of reading.heard) {
+      if (heard.kind === "sighting" && heard.id !== this.#own.id) this.company.hear(heard.instance);
+      this.#listener.heard(heard, from);
     }
+  }
+
+  #read(packet: RawPacket): Reading {
+    // Only addresses of this link: a record shall not make us connect to anywhere else.
+    const reachable = (addresses: readonly string[]) =>
+      addresses.flatMap((address) => this.#station.reachable(address) ?? []);
+    const heard = decodeResponse(packet, this.#own).map((one) =>
+      one.kind === "sighting" ? { ...one, addresses: reachable(one.addresses) } : one,
+    );
+    return { heard, conflict: contradicts(packet, this.#own) };
   }
 
   #responderFor(own: OwnRecord): Responder {
@@ -165,6 +186,14 @@ class StationLink implements Link {
       this.#station.announce();
       this.query();
     });
+  }
+
+  /** Everybody was asked, by us or somebody else. */
+  #noteQuestion(): void {
+    const now = this.#deps.clock.monotonic();
+    if (now - this.#askedAt < FUTILE_FOR) return;
+    this.#askedAt = now;
+    this.#startRound();
   }
 
   #startRound(): void {

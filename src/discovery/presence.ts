@@ -25,8 +25,9 @@ export interface PresenceDeps {
 }
 
 const TICK = 250; // ms
-const ANSWERS = 250; // ms in which the answers to a question arrive (responder.ts), with some to spare
-const REFRESH = 1000; // ms that a user waits at most, and after which everybody may answer again (RFC 6762 6)
+const ANSWERS = 200; // ms in which the answers to a question arrive (responder.ts), with some to spare
+const REFRESH = 1000; // ms that a user waits at most
+const ANSWERS_AGAIN = 1100; // ms after which everybody may answer again (RFC 6762 6), with some to spare
 const BOOT_BYTES = 10;
 const CONFLICT_PAUSE = 5000; // ms (RFC 6762 8.1), doubled each time
 
@@ -124,7 +125,7 @@ export class Presence implements Discovery {
     await this.#within(REFRESH - ANSWERS, this.#prober.idle());
     // Who had answered somebody else a moment before was not to answer again.
     if (this.#closing) return;
-    this.#lookAgain = this.#deps.clock.after(since + REFRESH - this.#deps.clock.monotonic(), () => {
+    this.#lookAgain = this.#deps.clock.after(since + ANSWERS_AGAIN - this.#deps.clock.monotonic(), () => {
       this.#refreshing = undefined;
       void this.#askEverybody();
     });

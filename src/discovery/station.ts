@@ -17,10 +17,12 @@ import type { LinkAddress } from "./interfaces.ts";
 import { answerAddress, correct, farewell, type OutgoingPacket, type OutgoingRecord } from "./outgoing.ts";
 import { ownQuestion, type Query, type Question } from "./question.ts";
 import { type OwnRecord, type RawPacket, SERVICE_TYPE } from "./record.ts";
+import { Repeats } from "./repeats.ts";
 
 export interface StationListener {
   /** A question of somebody on the link, ourselves included. */
   asked(query: Query, origin: Origin): void;
+  /** The same object for the same packet of the same source, when that has said nothing else since. */
   answered(packet: RawPacket, origin: Origin): void;
   /** A packet has left. */
   sent(): void;
@@ -47,6 +49,9 @@ export class Station {
   readonly #farewells = new Map<string, OutgoingPacket>();
   #sayFarewells: Cancel = () => {};
   #mute = false;
+  readonly #repeats = new Repeats<RawPacket>();
+  /** What is being decoded. */
+  #bytes: Uint8Array = new Uint8Array();
   #failed = false;
   #closed = false;
 
@@ -151,12 +156,20 @@ export class Station {
     this.#socket.on("listening", () => this.#guard(listen));
 
     const decode = takeOver(this.#socket, "message");
-    this.#socket.on("message", (packet: Buffer, origin: Origin) => {
-      if (this.#gate.admits(packet, origin)) decode(packet, origin);
+    this.#socket.on("message", (bytes: Buffer, origin: Origin) => {
+      if (!this.#gate.admits(bytes, origin)) return;
+      const known = this.#repeats.get(origin.address, bytes);
+      if (known !== undefined) return this.#listener.answered(known, origin);
+      this.#bytes = bytes;
+      decode(bytes, origin); // tells "response" before it returns
+      return undefined;
     });
 
     this.#mdns.on("query", (query: Query, origin: Origin) => this.#listener.asked(query, origin));
-    this.#mdns.on("response", (packet: RawPacket, origin: Origin) => this.#listener.answered(packet, origin));
+    this.#mdns.on("response", (packet: RawPacket, origin: Origin) => {
+      this.#repeats.set(origin.address, this.#bytes, packet);
+      this.#listener.answered(packet, origin);
+    });
     this.#mdns.respond = (packet, done) => this.#transmit(packet, done);
 
     this.#mdns.on("error", (error: Error) => this.#fail(error));

@@ -72,7 +72,8 @@ export interface ControlHandlers {
   transfers(all: boolean): TransferView[];
   /** By id or unambiguous prefix. */
   transfer(id: string): TransferView;
-  cancel(id: string): TransferView;
+  /** Of one that failed, what is kept for another try goes. */
+  cancel(id: string): Promise<TransferView>;
   /** Begins a failed one again, from what the receiver has of it. */
   retry(id: string): Promise<TransferView>;
   /** What `target` names: one transfer, or all that are to go to one device. Durable when it resolves. */
@@ -145,7 +146,7 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
       c.json({ transfers: handlers.transfers(c.req.valid("query").all === "true") }),
     )
     .get("/v1/transfers/:id", (c) => c.json(handlers.transfer(c.req.param("id"))))
-    .delete("/v1/transfers/:id", (c) => c.json(handlers.cancel(c.req.param("id"))))
+    .delete("/v1/transfers/:id", async (c) => c.json(await handlers.cancel(c.req.param("id"))))
     .post("/v1/transfers/:id/retry", async (c) => c.json(await handlers.retry(c.req.param("id"))))
     .post("/v1/transfers/:target/pause", async (c) =>
       c.json({ transfers: await handlers.pause(c.req.param("target")) }),

@@ -191,7 +191,7 @@ export const ERRORS = {
     retryable: true,
     wire: false,
     sentence: "no room on this device to keep what is to be sent[: {text}]",
-    hint: "make room on the disk that has the state of lanxferd, or change the setting queue.space",
+    hint: 'make room on the disk that has the state of lanxferd, change the setting queue.space, or give up what failed with "lanxferctl cancel ID"',
   },
 } as const satisfies Record<string, ErrorKind>;
 

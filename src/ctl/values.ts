@@ -100,7 +100,7 @@ export function parseFileName(text: string): string {
     return text;
   } catch (error) {
     const { details } = toLanxferError(error);
-    return usage(`not the name of a file: ${text} (${details["text"]})`);
+    return usage(`--name is not the name of a file: ${details["text"]}`);
   }
 }
 

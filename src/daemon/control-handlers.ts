@@ -185,9 +185,10 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
     stream: async (request, content) => outgoing.stream(await recipientOf(request), request, content),
     transfers: (all) => transfers.list(all),
     transfer: (id) => transfers.find(id).view,
-    cancel(id) {
+    async cancel(id) {
       const record = transfers.find(id);
       record.cancel(new LanxferError("E_CANCELLED"));
+      await outgoing.forget(record);
       return record.view;
     },
     retry: (id) => outgoing.retry(id),

@@ -38,7 +38,7 @@ const CASES: readonly Case[] = [
     golden: "cancel",
     args: ["cancel", "tttt"],
     handlers: (note) => ({
-      cancel: (id) => {
+      cancel: async (id) => {
         note(id);
         return views.transfer({ state: "cancelled" });
       },

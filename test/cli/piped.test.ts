@@ -93,6 +93,8 @@ describe("lanxferctl send -", () => {
       ["send", "alice", "report.pdf", "--name", "x"],
       ["send", "alice", "-", "--name", "x", "--dry-run"],
       ["send", "alice", "-", "--name", "x", "--exclude", "y"],
+      ["send", "alice,bob", "-", "--name", "x"],
+      ["send", "alice", "-", "--name", "x", "--ttl", "1h"],
       ["send", "alice", "-", "--name", ""],
       ["send", "alice", "-", "--name", "a/b"],
       ["send", "alice", "-", "--name", ".."],
@@ -140,6 +142,41 @@ describe("lanxferctl send -", () => {
     expect(code).toBe(0);
     expect(stdout).toContain("\rreading standard input: 6 B\x1b[K");
     expect(steady(stdout).split("\r").at(-1)).toBe("\x1b[Ksent db.sql to alice (9 B in <time>)\n");
+  });
+});
+
+describe("lanxferctl send - --queue", () => {
+  const queued = views.transfer({
+    state: "queued",
+    items: [views.item("db.sql")],
+    bytes: 9,
+    queue: { why: null, expiresAt: "2026-05-08T12:00:00.000Z", copied: true },
+  });
+
+  it("ends when what was piped in is queued", async () => {
+    const { place, taken } = await taking({ stream: async (request, content) => keep(request, content) });
+    async function keep(request: unknown, content: AsyncIterable<Uint8Array>) {
+      const one: Taken = { request, content: "", end: undefined };
+      taken.push(one);
+      for await (const chunk of content) one.content += Buffer.from(chunk).toString();
+      return queued;
+    }
+    const result = await place.ctl([...SEND, "--queue", "--ttl", "7d"], { stdin: "select 1;" });
+    await expect(transcript([...SEND, "--queue", "--ttl", "7d"], result)).toMatchFileSnapshot(
+      "golden/send-piped-queue.txt",
+    );
+    const request = { peer: "alice", name: "db.sql", queue: { ttl: 7 * 24 * 60 * 60 * 1_000 } };
+    expect(taken).toEqual([{ request, content: "select 1;", end: undefined }]);
+    expect(await place.ctl([...SEND, "--detach"], { stdin: "" })).toMatchObject({ code: 0 });
+    expect(taken.at(-1)?.request).toMatchObject({ queue: { reachable: true } });
+  });
+
+  it("interrupted in the middle has queued nothing, and does not say that it may have", async () => {
+    const { place, taken } = await taking();
+    const sending = place.startShell(`${OPEN_INPUT} echo some >&3; ${EXEC.replace("--name", "--queue --name")}`);
+    await poll(() => taken[0]?.content).toBe("some\n");
+    expect(await sending.stop("SIGINT")).toMatchObject({ code: 130, stdout: "", stderr: "" });
+    await poll(() => taken[0]?.end).toBe("broken off");
   });
 });
 
@@ -202,7 +239,7 @@ describe("lanxferctl send -, interrupted,", () => {
         await new Promise<void>((resolve) => (answer = resolve));
         return first;
       },
-      cancel: (id) => {
+      cancel: async (id) => {
         cancelled.push(id);
         const transfer = views.failed(first, toView(new LanxferError("E_CANCELLED")));
         daemon.emit({ type: "transfer", transfer });

@@ -371,7 +371,7 @@ describe("lanxferctl send, when interrupted,", () => {
   async function cancellable(end: (daemon: StagedDaemon) => void) {
     const cancelled: string[] = [];
     const staged = await telling([running], {
-      cancel: (id) => {
+      cancel: async (id) => {
         cancelled.push(id);
         end(staged.daemon);
         return running;
@@ -414,7 +414,7 @@ describe("lanxferctl send, when interrupted,", () => {
         await new Promise<void>((resolve) => answers.push(resolve));
         return first;
       },
-      cancel: (id) => {
+      cancel: async (id) => {
         cancelled.push(id);
         asItShould(daemon);
         return running;

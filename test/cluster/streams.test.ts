@@ -220,6 +220,12 @@ describe("a stream", () => {
     await anna.ended((await streamed(anna, bert, "third", "ten bytes!")).id);
     expect(await arrived(bert)).toEqual(["first", "third"]);
     expect(await readFile(path.join(anna.state, "outbox", second ?? "", "copy", "second"), "utf8")).toBe("ten bytes!");
+    await cancelled(anna, second ?? "");
+    expect(await anna.ended(second ?? "")).toMatchObject({ state: "failed", canRetry: false });
+    await nothingLeft(anna);
+    const retried = anna.client.call("post", "/v1/transfers/:id/retry", { param: { id: second ?? "" } });
+    await expect(retried).rejects.toMatchObject({ code: "E_USAGE" });
+    expect((await streamed(anna, bert, "fills", "x".repeat(25))).id).toHaveLength(16);
   });
 
   it("that is queued is durable at once, and delivered when its receiver is there", async () => {
@@ -271,7 +277,7 @@ describe("a stream", () => {
     await bert.client.call("patch", "/v1/devices/:device", { param: { device: "anna" }, json: { policy: "ask" } });
     const { id } = await streamed(anna, bert, "x", "content");
     await bert.offer();
-    await anna.client.call("delete", "/v1/transfers/:id", { param: { id } });
+    await cancelled(anna, id);
     expect(await anna.ended(id)).toMatchObject({ state: "cancelled", canRetry: false });
     await nothingLeft(anna);
   });
@@ -336,6 +342,10 @@ describe("a client that streams", () => {
     expect(server.asked()).toMatch(/^connection: keep-alive\r$/im);
   });
 });
+
+async function cancelled(daemon: TestDaemon, id: string): Promise<void> {
+  await daemon.client.call("delete", "/v1/transfers/:id", { param: { id } });
+}
 
 async function set(daemon: TestDaemon, name: string, value: unknown): Promise<void> {
   await daemon.client.call("put", "/v1/settings/:name", { param: { name }, json: { value } });

@@ -6,6 +6,7 @@ import { type DeviceId, type TransferId, transferIdFrom } from "../../core/ids.t
 import { checkFileName } from "../../core/names.ts";
 import { type SharedReader, SharedReads } from "../../transfer/shared-reads.ts";
 import { measure, type Sources, type SourceTotals } from "../../transfer/source.ts";
+import type { TransferRecord } from "../record/transfers.ts";
 import type { Recipient } from "./attempt.ts";
 import { Copying } from "./copying.ts";
 import { Delivery, type DeliveryDeps, type Order, type Standing } from "./delivery.ts";
@@ -176,6 +177,14 @@ export class Outgoing {
     const again: Job = { ...job, queue, state: { is: "queued" } };
     await outbox.commit(again);
     return this.#add(again, { recipient, begunAt: null });
+  }
+
+  /** Of one that failed nothing more is kept, so that it cannot be tried again. */
+  async forget(record: TransferRecord): Promise<void> {
+    const { id, direction, canRetry } = record.view;
+    if (direction === "in" || !canRetry) return;
+    record.isForgotten();
+    await this.#deps.outbox.remove(id as TransferId); // it is one of ours
   }
 
   /** Keeps a transfer, by id or unambiguous prefix, from going on. Throws like Delivery.pause, and E_NOT_FOUND. */

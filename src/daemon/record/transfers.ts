@@ -302,6 +302,11 @@ export class TransferRecord {
     });
   }
 
+  /** It failed, and nothing is kept of it any more. */
+  isForgotten(): void {
+    this.#set({ canRetry: false });
+  }
+
   /** Shows one that failed in an earlier run and can be retried. `at` in milliseconds since 1970. */
   failedBefore({ at, moved, error }: { at: number; moved: number; error: ErrorView }): void {
     this.#set({ state: "failed", moved, error, endedAt: new Date(at).toISOString(), canRetry: true });

@@ -1,7 +1,7 @@
 /** What a process uses, as Linux tells it. */
 
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 
 const SAMPLE_MS = 50;
 
@@ -20,6 +20,7 @@ export function usageOf(pid: number): Usage {
 export async function peakOf(pid: number, over: Promise<unknown>): Promise<Usage> {
   let most = usageOf(pid);
   const timer = setInterval(() => {
+    if (!existsSync(`/proc/${pid}`)) return clearInterval(timer); // told by whoever needs it
     const { descriptors, memory } = usageOf(pid);
     most = { descriptors: Math.max(most.descriptors, descriptors), memory: Math.max(most.memory, memory) };
   }, SAMPLE_MS);

@@ -10,7 +10,7 @@ import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { validator } from "hono/validator";
 import type { z } from "zod";
-import { LanxferError, toLanxferError, toView } from "../core/errors.ts";
+import { LanxferError, systemCode, toLanxferError, toView } from "../core/errors.ts";
 import {
   type AcceptedView,
   API_VERSION,
@@ -220,12 +220,18 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
     .route("/", api)
     .notFound((c) => refusal(new LanxferError("E_USAGE", { text: `no such route: ${c.req.method} ${c.req.path}` })))
     .onError((thrown) => {
-      // Hono itself refuses a body that is not JSON.
-      const refused = thrown instanceof HTTPException && thrown.status < 500;
-      const error = refused ? new LanxferError("E_USAGE", { text: thrown.message }) : toLanxferError(thrown);
+      const error = ofCaller(thrown) ?? toLanxferError(thrown);
       if (error.code === "E_INTERNAL") options.onInternalError(thrown);
       return refusal(error);
     });
+}
+
+/** What whoever asks has done wrong, where Hono or Node says so. */
+function ofCaller(thrown: unknown): LanxferError | undefined {
+  if (thrown instanceof HTTPException && thrown.status < 500)
+    return new LanxferError("E_USAGE", { text: thrown.message }); // a body that is not JSON
+  if (systemCode(thrown) === "ECONNRESET") return new LanxferError("E_USAGE", { text: "the request was cut short" });
+  return undefined;
 }
 
 export type ControlApi = ReturnType<typeof createControlApi>;

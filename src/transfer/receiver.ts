@@ -20,6 +20,8 @@ import { batches, type Message, type MessageOf, OPENING_MS, parseMessage, RESUME
 
 /** How often the sender hears of progress and of what was saved (milliseconds). */
 const REPORT_MS = 200;
+/** What was declined will not be taken a moment later: how long nothing more is heard on that connection (milliseconds). */
+const AFTER_DECLINE_MS = 100;
 /** How long a sender may stay without an offer (milliseconds): a new connection costs it less than this one costs us. */
 const IDLE_MS = 60_000;
 
@@ -188,6 +190,7 @@ class ReceiverSession {
       // Nobody is there any more who would hear a no, or it has said something that ends it all.
       gone.throwIfAborted();
       this.#say({ t: "decline", ...toWire(toLanxferError(error)) });
+      await this.#context.clock.sleep(AFTER_DECLINE_MS);
       return undefined;
     }
   }

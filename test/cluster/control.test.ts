@@ -160,6 +160,19 @@ describe("the control socket", () => {
     expect((await raw(anna, "GET", "/v1/id")).status).toBe(200);
   });
 
+  it("takes a client that leaves in the middle of its request for no error of its own", async () => {
+    await using room = await Room.open(); // which fails for a line of that level in the log
+    const anna = await room.daemon("anna");
+    const head = "POST /v1/transfers HTTP/1.1\r\nhost: d\r\ncontent-type: application/json\r\n";
+    const beginnings = [`content-length: 1000\r\n\r\n{"peer":`, `transfer-encoding: chunked\r\n\r\n8\r\n{"peer":`];
+    const rude = Array.from({ length: 20 }, () => connect(socketOf(anna)));
+    for (const [n, socket] of rude.entries()) socket.on("error", () => {}).write(`${head}${beginnings[n % 2]}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    for (const socket of rude) socket.destroy();
+    expect((await raw(anna, "GET", "/v1/id")).status).toBe(200);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  });
+
   it("speaks the version that the client expects", () => {
     expect(CLIENT_API_VERSION).toBe(API_VERSION);
   });

@@ -49,7 +49,7 @@ suiteFor(["hosts"])("The control socket", () => {
   });
 
   it("survives garbage, floods and clients that leave, and answers its user all the while", async () => {
-    const parameters = { socket, count: 380, width: 100 };
+    const parameters = { socket, count: 190, width: 100 };
     // The heap grows to what a hundred large requests at a time take; it must not grow further.
     await reportOf(await arena.attack("control", parameters, arena.hosts.bert));
     const answers: number[] = [];
@@ -67,9 +67,10 @@ suiteFor(["hosts"])("The control socket", () => {
     });
     await asking;
     expect(answers.length).toBeGreaterThan(3);
-    expect(report.counts["refused"]).toBeGreaterThan(100);
+    expect(report.counts["refused"]).toBeGreaterThan(50);
     const status = await arena.bert.control.call("get", "/v1/status", {});
     expect(status).toMatchObject({ pairing: "closed", offers: 0, running: 0 });
-    expect(arena.bert.daemon.stdout).not.toContain('"level":50');
+    // Whoever leaves makes no error of ours.
+    expect(arena.bert.daemon.stdout.split("\n").filter((line) => line.includes('"level":50'))).toEqual([]);
   });
 });

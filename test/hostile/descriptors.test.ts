@@ -30,7 +30,7 @@ suiteFor(["hosts"])("A daemon with few descriptors", () => {
     const hanging: Socket[] = [];
     for (let n = 0; n < 100; n++) hanging.push(connect(socket).on("error", () => {}));
     await expect.poll(() => usageOf(arena.bert.daemon.pid).descriptors).toBeGreaterThan(60);
-    const { peak } = await arena.withstand("silent, 256 descriptors", "silent", { count: 400, ms: 3_000 });
+    const { peak } = await arena.withstand("silent, 256 descriptors", "silent", { count: 400, ms: 2_000 });
     expect(peak.descriptors).toBeLessThan(DESCRIPTORS - 50);
     for (const each of hanging) each.destroy();
     await expect.poll(() => arena.bert.ctl(["status"]), { timeout: 10_000 }).toMatchObject({ code: 0 });
@@ -49,11 +49,11 @@ suiteFor(["hosts"])("A daemon with few descriptors", () => {
     const { pid } = arena.bert.daemon;
     const limit = (count: number) => must(["prlimit", `--pid=${pid}`, `--nofile=${count}:${DESCRIPTORS}`]);
     const before = usageOf(pid).descriptors;
-    const sent = await Promise.all(Array.from({ length: 8 }, () => arena.anna.send(arena.bert, [source])));
-    await expect.poll(() => usageOf(pid).descriptors, { interval: 5 }).toBeGreaterThan(before + 8);
+    const sent = await Promise.all(Array.from({ length: 16 }, () => arena.anna.send(arena.bert, [source])));
+    await expect.poll(() => usageOf(pid).descriptors, { interval: 5 }).toBeGreaterThan(before + 2);
     await limit(before); // in the middle of them
-    const attack = await arena.attack("silent", { ...arena.target, count: 200, ms: 4_000 });
-    await sleep(2_000);
+    const attack = await arena.attack("silent", { ...arena.target, count: 200, ms: 2_000 });
+    await sleep(1_000);
     await limit(DESCRIPTORS);
     const ended = await Promise.all(sent.map(({ id }) => arena.anna.ended(id, 60_000)));
     for (const { error } of ended) if (error !== null) expect(error).toMatchObject({ retryable: true });

@@ -6,6 +6,7 @@ import type { Clock } from "../../core/clock.ts";
 import { LanxferError, toLanxferError } from "../../core/errors.ts";
 import type { DeviceId } from "../../core/ids.ts";
 import type { Log } from "../../core/log.ts";
+import { Allowance, type Budget } from "../../transfer/allowance.ts";
 import type { Offer, ReceiverEvent } from "../../transfer/incoming.ts";
 import type { Admission as Admitted, Landed } from "../../transfer/receiver.ts";
 import type { Kept } from "../../transfer/staging.ts";
@@ -32,6 +33,9 @@ export interface ReceptionDeps {
   readonly ended: (record: TransferRecord) => Promise<void>;
 }
 
+/** Lines in the log about offers that were declined; more of them are counted. */
+const DECLINED: Budget = { burst: 20, rate: 0.2 };
+
 /** The other end of a link, as far as it concerns its offers. */
 export interface Caller {
   readonly id: DeviceId;
@@ -52,9 +56,11 @@ type Start = Pick<TransferStart, "peer" | "state" | "startedAt">;
 export class Reception {
   readonly #deps: ReceptionDeps;
   readonly #claims = new Claims();
+  readonly #lines: Allowance;
 
   constructor(deps: ReceptionDeps) {
     this.#deps = deps;
+    this.#lines = new Allowance(deps.clock, DECLINED);
   }
 
   /** Shows one that an earlier run has left in the inbox and that may go on. */
@@ -257,8 +263,11 @@ export class Reception {
   #tellDeclined(sender: Sender, offer: Offer, { code }: LanxferError): void {
     const { log, refused } = this.#deps;
     const fields = { peer: sender.party.id, transfer: offer.id, bytes: offer.bytes, code };
-    if (isPaired(sender)) log.warn(fields, "offer declined");
-    else log.debug(fields, "offer of an unpaired device declined"); // it decides how many lines that are
+    if (isPaired(sender) && this.#lines.wait > 0) refused("offers");
+    else if (isPaired(sender)) {
+      this.#lines.take();
+      log.warn(fields, "offer declined");
+    } else log.debug(fields, "offer of an unpaired device declined"); // it decides how many lines that are
     if (!isPaired(sender) && code === "E_BUSY") refused("unpaired offers");
   }
 }

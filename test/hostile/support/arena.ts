@@ -105,7 +105,7 @@ export class Arena implements AsyncDisposable {
   /** Starts an attack of test/hostile/programs/attacks/; resolves when it has begun. */
   async attack(name: string, parameters: object, from: Host = this.hosts.mallory): Promise<Running> {
     // On a machine of its own it would take no time from those that it attacks.
-    const running = from.start(["nice", "-n", "10", process.execPath, ATTACK, name, JSON.stringify(parameters)]);
+    const running = from.start(["nice", "-n", "5", process.execPath, ATTACK, name, JSON.stringify(parameters)]);
     await running.line((line) => line === "ready", 20_000);
     return running;
   }

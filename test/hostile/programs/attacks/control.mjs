@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { inParallel, Tally } from "../crowd.mjs";
 import { clientHello } from "../hello.mjs";
 
-const TIMEOUT_MS = 3_000;
+const TIMEOUT_MS = 1_500;
 const MB = 1_000_000;
 
 const hello = await clientHello("lanxfer/1");

@@ -2,18 +2,13 @@
 
 import { connect } from "node:tls";
 import { inParallel, Tally } from "../crowd.mjs";
+import { frame } from "../frame.mjs";
 import { stranger } from "../strangers.mjs";
 
 const TIMEOUT_MS = 15_000;
 
 const keys = Array.from({ length: 8 }, stranger);
 
-function frame(message) {
-  const json = Buffer.from(JSON.stringify(message));
-  const head = Buffer.alloc(5, 1); // type 1: a message
-  head.writeUInt32BE(1 + json.length);
-  return Buffer.concat([head, json]);
-}
 const HELLO = frame({ t: "pair-hello", sid: "a".repeat(26), name: "anna", port: 25726 });
 
 /** @param {{ host: string, port: number, count: number, width: number, from: string[] }} parameters */

@@ -8,6 +8,7 @@ import { Bonjour } from "bonjour-service";
 import { deviceIdFromHash } from "../../../../dist/core/ids.js";
 import { advance, begin } from "../../../../dist/identity/pairing.js";
 import { prove, tlsOptions } from "../../../../dist/transfer/gate.js";
+import { frame, listen } from "../frame.mjs";
 import { stranger } from "../strangers.mjs";
 
 const ALPN = "lanxfer-pair/1";
@@ -24,7 +25,6 @@ class End {
   trusted = false;
   /** @type {() => void} */
   changed = () => {};
-  #unread = Buffer.alloc(0);
 
   /**
    * @param {"dialler" | "listener"} role
@@ -44,7 +44,7 @@ class End {
     this.closed = new Promise((resolve) => socket.once("close", resolve));
     socket.on("error", () => {});
     socket.on("end", () => socket.end());
-    socket.on("data", (data) => this.#read(data));
+    listen(socket, (message) => this.feed({ kind: "message", message }));
     this.#do(begin(this.ends));
   }
 
@@ -56,27 +56,10 @@ class End {
   #do({ state, effects }) {
     this.state = state;
     for (const effect of effects) {
-      if (effect.kind === "send") this.#say(effect.message);
+      if (effect.kind === "send") this.socket.write(frame(effect.message));
       else this.trusted = true; // so it has won
     }
     this.changed();
-  }
-
-  #say(message) {
-    const json = Buffer.from(JSON.stringify(message));
-    const head = Buffer.alloc(5, 1); // type 1: a message
-    head.writeUInt32BE(1 + json.length);
-    this.socket.write(Buffer.concat([head, json]));
-  }
-
-  #read(data) {
-    this.#unread = Buffer.concat([this.#unread, data]);
-    while (this.#unread.length >= 4 && this.#unread.length >= 4 + this.#unread.readUInt32BE()) {
-      const end = 4 + this.#unread.readUInt32BE();
-      const message = JSON.parse(this.#unread.subarray(5, end).toString());
-      this.#unread = this.#unread.subarray(end);
-      this.feed({ kind: "message", message });
-    }
   }
 }
 

@@ -73,6 +73,7 @@ export class Delivery implements Task {
   #wait: Wait | "behind" | null = null;
   #totals: SourceTotals | undefined;
   #shared: SharedReader | undefined;
+  #changing: Promise<void> | undefined;
 
   /** `settled` is called whenever something about it changed that a plan depends on. */
   constructor(order: Order, { recipient, shared, begunAt }: Standing, deps: DeliveryDeps, settled: () => void) {
@@ -180,42 +181,42 @@ export class Delivery implements Task {
    * when that will survive a power cut. Throws E_USAGE when there is nothing that
    * could go on later, E_STATE when it cannot be written.
    */
-  async pause(): Promise<void> {
-    if (!this.isKept) throw new LanxferError("E_USAGE", { text: `${this.id} has not begun: cancel it, or wait` });
-    if (this.#paused) return;
-    this.#paused = true;
-    try {
-      await this.#deps.outbox.commit(this.#job());
-    } catch (error) {
-      this.#paused = false;
-      throw error;
-    }
-    if (this.#phase.is === "running") {
-      this.#phase.stop.abort(new LanxferError("E_PAUSED"));
-      await this.#phase.over;
-    } else {
-      this.#showPaused();
-      this.#settled();
-    }
+  pause(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (!this.isKept) throw new LanxferError("E_USAGE", { text: `${this.id} has not begun: cancel it, or wait` });
+      if (this.#paused || this.ended) return;
+      this.#paused = true; // from now on no attempt begins, and whatever is written meanwhile says so
+      try {
+        await this.#deps.outbox.commit(this.#job());
+      } catch (error) {
+        this.#paused = false;
+        throw error;
+      }
+      if (this.#phase.is === "running") {
+        this.#phase.stop.abort(new LanxferError("E_PAUSED"));
+        await this.#phase.over;
+      } else if (this.#phase.is === "idle") {
+        this.record.patch({ state: "paused" });
+        this.#settled();
+      }
+    });
   }
 
   /** Lets it go on. One that had not begun may wait as long as when it was queued. Throws E_STATE. */
-  async resume(): Promise<void> {
-    if (!this.#paused) return;
-    const before = this.#expiresAt;
-    this.#paused = false;
-    if (this.queue !== null) this.#expiresAt = this.#deps.queueTime() + this.queue.ttl;
-    try {
-      await this.#deps.outbox.commit(this.#job());
-    } catch (error) {
-      this.#paused = true;
-      this.#expiresAt = before;
-      throw error;
-    }
-    this.#triedAt = this.#dueAt = -NEVER;
-    if (this.#begun) this.record.waits(undefined);
-    else this.record.patch({ state: "queued" });
-    this.#settled();
+  resume(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (!this.#paused || this.ended) return;
+      const { queue } = this;
+      const expiresAt = queue === null ? NEVER : this.#deps.queueTime() + queue.ttl;
+      await this.#deps.outbox.commit({ ...this.#job(), queue: queue && { ...queue, expiresAt }, paused: false });
+      this.#paused = false;
+      this.#expiresAt = expiresAt;
+      if (this.#phase.is !== "idle") return;
+      this.#triedAt = this.#dueAt = -NEVER;
+      if (this.#begun) this.record.waits(undefined);
+      else this.record.isQueued(undefined);
+      this.#settled();
+    });
   }
 
   /** There is a job that goes on after an interruption. */
@@ -226,6 +227,13 @@ export class Delivery implements Task {
   /** There is something of it in the outbox. */
   get #leaves(): boolean {
     return this.isKept || this.#order.copied !== null;
+  }
+
+  /** What the user changes, one after another: each is written before the next. */
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    const done = (this.#changing ?? Promise.resolve()).then(change);
+    this.#changing = done.catch(() => {});
+    return done;
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -298,7 +306,9 @@ export class Delivery implements Task {
       case "delivered":
         this.#phase = { is: "ended" };
         this.record.end(undefined);
-        await Promise.all([ended(this.record), this.#leaves && outbox.remove(this.id)]);
+        // The history first: a job that comes back after a crash is told again, and delivered no second time.
+        await ended(this.record);
+        if (this.#leaves) await outbox.remove(this.id);
         break;
       case "failed":
         this.#phase = { is: "ended" };
@@ -314,7 +324,7 @@ export class Delivery implements Task {
         break;
       case "paused":
         this.#phase = { is: "idle" };
-        this.#showPaused();
+        this.record.patch({ state: "paused" });
         await outbox.put(this.#job());
         break;
       case "left":
@@ -336,7 +346,8 @@ export class Delivery implements Task {
     const canRetry = this.#leaves && !isOver;
     if (!canRetry) {
       this.record.end(error);
-      await Promise.all([ended(this.record), this.#leaves && outbox.remove(this.id)]);
+      await ended(this.record);
+      if (this.#leaves) await outbox.remove(this.id);
       return;
     }
     const { moved } = this.record.view;
@@ -350,10 +361,6 @@ export class Delivery implements Task {
     this.record.end(error, { canRetry });
     await Promise.all([ended(this.record), kept]);
     await outbox.trim(queueTime());
-  }
-
-  #showPaused(): void {
-    this.record.patch({ state: "paused" });
   }
 
   /** What the next run has to know of it. */

@@ -90,7 +90,7 @@ describe("lanxferctl send to several devices", () => {
     const { place, asked } = await sending([queued("alice"), queued("bert")], []);
     const { code, stdout } = await place.ctl([...ARGS, "--queue"]);
     expect(code).toBe(0);
-    expect(stdout.match(/^queued .* to (alice|bert) /gm)).toHaveLength(2);
+    expect(stdout.match(/^queued .* for (alice|bert) /gm)).toHaveLength(2);
     expect(asked).toMatchObject([{ queue: {} }]);
   });
 

@@ -60,7 +60,7 @@ suiteFor(["hosts"])("Queued transfers between hosts", () => {
     await anna.kill(); // at once: nothing is left to be written
     expect(queued).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^queued report\.pdf to bert \(307\.2 kB\) as /),
+      stdout: expect.stringMatching(/^queued report\.pdf for bert \(307\.2 kB\) as /),
     });
     await Promise.all([anna.start(), bert.start()]);
     await eventually("it is delivered", async () => ((await unfinished()) === 0 ? true : undefined), PATIENCE);

@@ -98,9 +98,9 @@ async function ask(begin: Begin, ui: Ui, signal: AbortSignal): Promise<TransferV
   }
 }
 
-/** What is said of one that is queued: `queued report.pdf to nas (20.0 MB) as abcd…, until 2026-05-08 12:00`. */
+/** What is said of one that is queued: `queued report.pdf for nas (20.0 MB) as abcd…; it may wait until 2026-05-08 12:00`. */
 export function queuedSummary(transfer: TransferView): string {
-  const { id, bytes, queue } = transfer;
+  const { id, items, peer, bytes, queue } = transfer;
   const until = queue?.expiresAt == null ? "" : `; it may wait until ${formatWhen(queue.expiresAt)}`;
-  return `queued ${whatAndWho(transfer)} (${formatSize(bytes)}) as ${safe(id)}${until}`;
+  return `queued ${what(items)} for ${safe(peer.name)} (${formatSize(bytes)}) as ${safe(id)}${until}`;
 }

@@ -81,7 +81,7 @@ export async function resume(client: ControlClient, args: Targets, ui: Ui, signa
 }
 
 function tellEach(done: string, target: string, transfers: readonly TransferView[], ui: Ui): void {
-  ui.print(...transfers.map((transfer) => `${done} ${whatAndWho(transfer)}`));
+  ui.print(...transfers.map((transfer) => `${done}: ${whatAndWho(transfer)}`));
   if (transfers.length === 0) ui.notice(`nothing is to go to ${safe(target)}`);
 }
 

@@ -1,6 +1,7 @@
 /** What the service may do, tried from inside its own units, and what becomes of a service that cannot run. */
 
 import { mkdir, readFile } from "node:fs/promises";
+import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Lan } from "../support/hosts.ts";
 import { Machine, PROGRAM, type User } from "../support/machine.ts";
@@ -96,6 +97,15 @@ suiteFor(["hosts", "machines"])("A service", () => {
     it("may write to another inbox once it was installed again", async () => {
       await machine.must("install", "-d", "-o", "anna", "-m", "755", "/srv/data disk");
       await anna.tell("config", "set", "inbox", "/srv/data disk/in box");
+      for (const ahead of ["not there", "there"]) {
+        if (ahead === "there") await anna.must("mkdir", "/srv/data disk/in box");
+        await anna.systemctl("reset-failed");
+        expect((await anna.run(["systemctl", "--user", "restart", "lanxferd"])).code).toBe(1);
+        expect(await anna.property("StatusText"), ahead).toMatch(
+          /^cannot use the inbox \/srv\/data disk\/in box: .* before "lanxferctl service install" was run again$/,
+        );
+      }
+      await anna.must("rmdir", "/srv/data disk/in box");
       expect(await anna.tell("service", "install")).toContain("10-places.conf");
       expect(await anna.tell("status")).toMatch(/^inbox +\/srv\/data disk\/in box \(/m);
       const { writable } = await inside(anna, "lanxferd.service", []);
@@ -142,6 +152,44 @@ suiteFor(["hosts", "machines"])("A service", () => {
       expect(JSON.parse(await readFile(settings, "utf8"))).toEqual({});
       await anna.tell("service", "install");
     });
+  });
+
+  it("of a user leaves one alone that was started by hand, and says so", async () => {
+    const dora = await machine.user("dora");
+    const program = [process.execPath, `${PROGRAM}/dist/daemon/main.js`];
+    await dora.must("systemd-run", "--user", "--unit=by-hand", ...program);
+    const { pid } = await eventually("it answers", () =>
+      dora.control.call("get", "/v1/status", {}).catch(() => undefined),
+    );
+    const { code, stderr } = await dora.ctl(["service", "install"]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining("another lanxferd is already running for this user")]);
+    await dora.systemctl("stop", "lanxferd");
+    expect(await dora.control.call("get", "/v1/status", {})).toMatchObject({ pid, sandbox: "none" });
+    await dora.systemctl("stop", "by-hand");
+    await dora.tell("service", "install");
+  });
+
+  it("of a user warns of a Node that may go away, and of the end of a session", async () => {
+    const emil = await machine.user("emil", { lingers: false });
+    const node = "/home/emil/.nvm/versions/node/v20.19.0/bin/node";
+    await emil.must("mkdir", "-p", path.dirname(node));
+    await emil.must("touch", node);
+    await machine.must("mount", "--bind", process.execPath, node);
+    await machine.must("systemctl", "start", `user@${emil.uid}`);
+    const { code, stderr } = await emil.run([node, `${PROGRAM}/dist/ctl/main.js`, "service", "install"]);
+    expect([code, stderr]).toEqual([
+      0,
+      `${node} belongs to nvm: when it is removed there, run "lanxferctl service install" again\n` +
+        "to keep it running while nobody is logged in: sudo loginctl enable-linger emil\n",
+    ]);
+    await emil.systemctl("stop", "lanxferd");
+    await machine.must("umount", node);
+    await emil.must("rm", node);
+    expect((await emil.ctl(["service", "status"])).stdout).toContain(
+      `node     ${node} is gone: run "lanxferctl service install"`,
+    );
+    expect(await emil.tell("service", "install")).toContain("wrote /home/emil");
+    expect((await emil.ctl(["service", "status"])).stdout).toContain(`node     ${process.execPath}\n`);
   });
 
   it("of a user lives in a home whose name would mean something to systemd, a shell or a list", async () => {

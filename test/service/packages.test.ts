@@ -141,6 +141,17 @@ suiteFor(["hosts", "machines", "debian"])("The Debian package", () => {
       expect(await bert.property("MainPID", "lanxferd@bert.service")).not.toBe(served);
     });
 
+    it("says what is missing when a part of it is gone", async () => {
+      const main = "/usr/lib/lanxfer/dist/daemon/main.js";
+      await machine.must("mv", main, `${main}.away`);
+      expect(await anna.run(["lanxferctl", "service", "install"])).toMatchObject({
+        code: 1,
+        stderr: `lanxferctl: error: ${main} is missing: install lanxfer again\n`,
+      });
+      await machine.must("mv", `${main}.away`, main);
+      await anna.must("lanxferctl", "service", "install");
+    });
+
     it("has no mistakes that lintian would know", async () => {
       expect(await (await plain).lintian).toMatchObject({ code: 0 });
     });

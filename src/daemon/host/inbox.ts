@@ -1,7 +1,7 @@
 /** The folder of the inbox: there, a directory, known by its real path, and on the disk that it was on. */
 
-import type { StatsFs } from "node:fs";
-import { mkdir, realpath, stat, statfs } from "node:fs/promises";
+import { constants, type StatsFs } from "node:fs";
+import { access, mkdir, realpath, stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { LanxferError, systemCode } from "../../core/errors.ts";
 
@@ -10,7 +10,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EEXIST: "it is not a directory",
   ENOTDIR: "something on its path is not a directory",
   EACCES: "permission denied",
-  EROFS: "read-only file system",
+  EROFS: 'the disk is read-only, or the service may not write there before "lanxferctl service install" was run again',
 };
 
 /**
@@ -21,9 +21,14 @@ const WORDS: Readonly<Record<string, string>> = {
  */
 export async function prepareInbox(path: string, isDefault: boolean): Promise<string> {
   try {
-    if (!isDefault) await stat(dirname(path));
-    await mkdir(path, { recursive: true, mode: 0o700 });
-    if ((await stat(path)).isDirectory()) return await realpath(path);
+    if (isDefault) await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await mkdir(path, { mode: 0o700 }).catch((error) => {
+      if (systemCode(error) !== "EEXIST") throw error;
+    });
+    if ((await stat(path)).isDirectory()) {
+      await access(path, constants.W_OK | constants.X_OK);
+      return await realpath(path);
+    }
   } catch (error) {
     const code = systemCode(error) ?? String(error);
     throw new LanxferError("E_INBOX_LOCAL", { path, text: WORDS[code] ?? code }, { cause: error });

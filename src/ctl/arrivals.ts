@@ -19,6 +19,8 @@ export interface Arrival {
   readonly bytes: number;
 }
 
+/** As many top-level items of a transfer as the daemon lists. */
+export const LISTED = 1_000;
 /** A daemon that is told to stop takes 5 s at most; then somebody starts it again. */
 const PATIENCE = 10_000; // ms
 const INTERVAL = 100;

@@ -10,13 +10,18 @@ import type { Ui } from "./ui.ts";
 
 const STDIN = 0;
 const REDRAW_EVERY = 100; // ms: smooth to the eye
+const LINE_EVERY = 10_000; // ms: enough for a log
 /**
  * Ctrl-C reaches all programs of a pipe at once, and the end of the one before us
  * may be noticed before our own: half a dump would be taken for a whole one (ms).
  */
 const SETTLE = 20;
 
-/** Hands it to the daemon. Ended by the signal only as long as more may come: then nothing has begun. */
+/**
+ * Hands it to the daemon. Ended by the signal only as long as more may come: then
+ * nothing has begun. Throws what the daemon reports; E_USAGE when nothing is piped
+ * in, E_SOURCE_UNREADABLE, E_CANCELLED.
+ */
 export async function pipe(
   client: ControlClient,
   request: StreamRequest,
@@ -24,22 +29,21 @@ export async function pipe(
   signal: AbortSignal,
 ): Promise<TransferView> {
   const answered = new AbortController();
+  const input = addAbortSignal(AbortSignal.any([signal, answered.signal]), open(ui));
   try {
-    return await client.stream(request, standardInput(ui, AbortSignal.any([signal, answered.signal])));
+    return await client.stream(request, allOf(input, ui, signal));
   } finally {
     answered.abort(); // an input that goes on would keep this program running
   }
 }
 
-/**
- * All of it, as it comes. Throws E_CANCELLED when `signal` aborts, E_USAGE when
- * nothing is piped in, E_SOURCE_UNREADABLE. On a terminal it shows how much came.
- */
-async function* standardInput(ui: Ui, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  const input = addAbortSignal(signal, open(ui));
+/** All of it, as it comes; says how much has come. */
+async function* allOf(input: Readable, ui: Ui, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   let bytes = 0;
-  const draw = () => ui.status(`reading standard input: ${formatSize(bytes)}`);
-  const stopDrawing = ui.hasStatus ? ui.clock.every(REDRAW_EVERY, draw) : () => {};
+  const line = () => `reading standard input: ${formatSize(bytes)}`;
+  const stopTelling = ui.hasStatus
+    ? ui.clock.every(REDRAW_EVERY, () => ui.status(line()))
+    : ui.clock.every(LINE_EVERY, () => !ui.json && ui.notice(line()));
   try {
     for await (const chunk of input) {
       bytes += chunk.length;
@@ -51,7 +55,7 @@ async function* standardInput(ui: Ui, signal: AbortSignal): AsyncGenerator<Uint8
     const text = systemCode(error) ?? String(error);
     throw new LanxferError("E_SOURCE_UNREADABLE", { path: "standard input", text }, { cause: error });
   } finally {
-    stopDrawing();
+    stopTelling();
     ui.clearStatus();
   }
 }

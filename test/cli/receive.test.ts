@@ -58,6 +58,15 @@ describe("lanxferctl receive --once", () => {
     expect((await shown.receiving.finished).stdout).toBe("/in/\\u{200e}a\n");
   });
 
+  it("says so when more has come than is listed", async () => {
+    const names = Array.from({ length: 1_000 }, (_, n) => `f${n}`);
+    const { receiving, tell } = await waiting(["--once"]);
+    tell({ ...landed(incoming("a", ...names)), entries: 1_001 });
+    const { stdout, stderr } = await receiving.finished;
+    expect(stdout.split("\n")).toHaveLength(1_001);
+    expect(stderr).toBe("no more than 1000 paths are listed\n");
+  });
+
   it("tells programs who sent what", async () => {
     const { receiving, tell } = await waiting(["--once", "--json"]);
     const report = landed(incoming("a", "report.pdf"));

@@ -6,7 +6,7 @@ import type { Cancel } from "../../core/clock.ts";
 import type { ExitCode } from "../../core/errors.ts";
 import { LanxferError } from "../../core/errors.ts";
 import { formatDuration } from "../../core/text.ts";
-import { arrivals } from "../arrivals.ts";
+import { arrivals, LISTED } from "../arrivals.ts";
 import type { Ui } from "../ui.ts";
 
 interface Args {
@@ -29,6 +29,7 @@ export async function receive(client: ControlClient, args: Args, ui: Ui, signal:
     for await (const { paths, ...arrival } of arrivals(client, ui.clock, until)) {
       if (sender !== undefined && arrival.from.id !== sender) continue;
       for (const path of paths) ui.path(path, args.null ? "\0" : "\n");
+      if (paths.length >= LISTED && arrival.entries > LISTED) ui.notice(`no more than ${LISTED} paths are listed`);
       const line: ArrivalLine = { event: "arrival", ...arrival, paths: [...paths] };
       ui.object(line);
       if (args.once) return 0;

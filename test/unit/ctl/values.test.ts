@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   parseAddress,
   parseDuration,
+  parseFileName,
   parseInviteSource,
   parseLimit,
   parseName,
@@ -171,6 +172,14 @@ describe("What goes with a transfer", () => {
     for (const text of ["a", "signed at last, שלום 🖋", "é".repeat(512), " a "]) expect(parseNote(text)).toBe(text);
     for (const text of ["", "  ", "a\nb", "\x1b[2J", "a\u2028b", "\ud800", "é".repeat(513)]) {
       expect(() => parseNote(text)).toThrow(usage);
+    }
+  });
+
+  it("is the name of a file for what is piped in", () => {
+    for (const name of ["db.sql", ".hidden", "-rf", "a b", "C:", "é".repeat(127)])
+      expect(parseFileName(name)).toBe(name);
+    for (const name of ["", ".", "..", "a/b", "/", "a\0b", "\ud800", "é".repeat(128)]) {
+      expect(() => parseFileName(name)).toThrow(usage);
     }
   });
 

@@ -176,7 +176,7 @@ function watch({ log }: DaemonDeps, parts: Parts): Step {
     events.publish({ type: "peer", change, peer: peerView(peer, trust.list()) });
     const namesake = change === "down" ? undefined : namesakeOf(peer, trust.list());
     if (namesake !== undefined) suspicions.otherName(namesake.id, peer.id, peer.endpoints[0]?.address);
-    if (change !== "down" && peer.state === "present") outgoing.seen(peer.id);
+    outgoing.noticed(peer.id, change !== "down" && peer.state === "present");
   };
   const onTrust = ({ change, device }: TrustEvent) => {
     log.info({ device: device.id, change, policy: device.policy }, "paired devices changed");

@@ -60,6 +60,9 @@ describe("a queued transfer", () => {
     for (const file of await files("a", "b", "c", "d", "e")) ids.push((await queue(bert, [file])).id);
     await inState(ids[0] ?? "", "queued");
     await eventually("it was tried", async () => (await shown(ids[0] ?? "")).waitingFor ?? undefined);
+    await eventually("it is known why", async () =>
+      (await shown(ids[0] ?? "")).queue?.why === "away" ? true : undefined,
+    );
     const [first, second] = await Promise.all([shown(ids[0] ?? ""), shown(ids[1] ?? "")]);
     expect(first).toMatchObject({ state: "queued", queue: { why: "away" }, waitingFor: { code: "E_UNREACHABLE" } });
     expect(second).toMatchObject({ state: "queued", queue: { why: "behind" }, waitingFor: null });

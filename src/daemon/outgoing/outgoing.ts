@@ -206,9 +206,9 @@ export class Outgoing {
     return [...this.#scheduler.deliveries()].filter(({ recipient, ended }) => recipient.id === device && !ended);
   }
 
-  /** A device has shown up. */
-  seen(device: DeviceId): void {
-    this.#scheduler.seen(device);
+  /** A device has shown up, or is there no more. */
+  noticed(device: DeviceId, isPresent: boolean): void {
+    this.#scheduler.noticed(device, isPresent);
   }
 
   /** Our user calls a device otherwise, or has paired it. */

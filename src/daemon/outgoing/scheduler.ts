@@ -60,11 +60,11 @@ export class Scheduler {
     for (const { tasks } of this.#lanes.values()) yield* tasks;
   }
 
-  /** The device has shown up. */
-  seen(device: DeviceId): void {
+  /** The device has shown up, or is there no more. */
+  noticed(device: DeviceId, isPresent: boolean): void {
     const wanted = [...this.#lanes.values()].some(({ peer }) => peer === device);
     if (!wanted) return;
-    this.#seen.set(device, this.#deps.queueTime());
+    if (isPresent) this.#seen.set(device, this.#deps.queueTime());
     this.look();
   }
 

@@ -139,6 +139,9 @@ export class SendReport {
       this.#interrupted = true;
       const reason = transfer.waitingFor?.message ?? `waiting for ${transfer.peer.name}`;
       this.#ui.notice(`${path(reason)}; trying again`);
+    } else if (transfer.state === "paused") {
+      this.#interrupted = true;
+      this.#ui.notice(`paused; it goes on with: lanxferctl resume ${safe(transfer.id)}`);
     } else if (this.#interrupted && transfer.state === "running") {
       this.#interrupted = false;
       this.#ui.notice(`going on at ${percentOf(transfer)}%`);

@@ -81,6 +81,10 @@ describe("lanxferctl send", () => {
         ),
       ],
     },
+    {
+      golden: "send-paused",
+      story: [running, views.transfer({ state: "paused", moved: 2_000_000_000 }), resumed, views.done(resumed)],
+    },
     { golden: "send-renamed", story: [views.done(views.transfer({ items: [views.item("a", 'report "(1)".pdf')] }))] },
     { golden: "send-empty", story: [views.done(views.transfer({ bytes: 0 }))] },
     {

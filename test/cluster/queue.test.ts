@@ -247,6 +247,17 @@ describe("a user", () => {
     expect((await history()).map(({ result }) => result)).toEqual(["cancelled", "cancelled", "done"]);
   });
 
+  it("sees nothing again of what was cancelled, however soon the daemon ends", async () => {
+    await bert.stop();
+    for (let n = 0; n < 5; n++) {
+      await cancel((await queue(bert, await files("a"))).id);
+      await anna.stop();
+      expect(await kept()).toEqual([]);
+      await anna.start();
+    }
+    expect((await history()).map(({ result }) => result)).toEqual(Array(5).fill("cancelled"));
+  });
+
   it("gives up what waits for a device by not trusting it any more, and is told how much", async () => {
     await bert.stop();
     const ids = [(await queue(bert, await files("a"))).id, (await queue(bert, await files("b"))).id];

@@ -46,6 +46,14 @@ export interface Standing {
   readonly begunAt: number | null;
 }
 
+/** What a delivery tells whoever holds it. */
+export interface DeliveryHost {
+  /** Something about it changed that a plan depends on. */
+  changed(): void;
+  /** It is not to be left alone until this is done; resolves then. */
+  busy(work: Promise<void>): Promise<void>;
+}
+
 type Phase =
   | { readonly is: "idle" }
   | { readonly is: "running"; readonly stop: AbortController; readonly over: Promise<void> }
@@ -61,7 +69,7 @@ export class Delivery implements Task {
   readonly record: TransferRecord;
   readonly #order: Order;
   readonly #deps: DeliveryDeps;
-  readonly #settled: () => void;
+  readonly #host: DeliveryHost;
   #recipient: Recipient;
   #phase: Phase = { is: "idle" };
   #paused: boolean;
@@ -75,11 +83,10 @@ export class Delivery implements Task {
   #shared: SharedReader | undefined;
   #changing: Promise<void> | undefined;
 
-  /** `settled` is called whenever something about it changed that a plan depends on. */
-  constructor(order: Order, { recipient, shared, begunAt }: Standing, deps: DeliveryDeps, settled: () => void) {
+  constructor(order: Order, { recipient, shared, begunAt }: Standing, deps: DeliveryDeps, host: DeliveryHost) {
     this.#order = order;
     this.#deps = deps;
-    this.#settled = settled;
+    this.#host = host;
     this.#recipient = recipient;
     this.#shared = shared;
     this.#paused = order.paused;
@@ -167,7 +174,7 @@ export class Delivery implements Task {
         break;
       case "idle":
         if (reason.code === "E_STOPPING" && this.isKept) return;
-        await this.#settle({ is: "failed", error: reason });
+        await this.#host.busy(this.#settle({ is: "failed", error: reason }));
         break;
       case "ended":
         break;
@@ -197,7 +204,7 @@ export class Delivery implements Task {
         await this.#phase.over;
       } else if (this.#phase.is === "idle") {
         this.record.patch({ state: "paused" });
-        this.#settled();
+        this.#host.changed();
       }
     });
   }
@@ -215,7 +222,7 @@ export class Delivery implements Task {
       this.#triedAt = this.#dueAt = -NEVER;
       if (this.#begun) this.record.waits(undefined);
       else this.record.isQueued(undefined);
-      this.#settled();
+      this.#host.changed();
     });
   }
 
@@ -336,7 +343,7 @@ export class Delivery implements Task {
       default:
         assertNever(outcome);
     }
-    this.#settled();
+    this.#host.changed();
   }
 
   async #fail(error: LanxferError): Promise<void> {

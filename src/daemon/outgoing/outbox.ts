@@ -12,7 +12,7 @@ import { type Dirent, readdirSync } from "node:fs";
 import { lstat, mkdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { coalesce } from "../../core/ahead.ts";
+import { Budget, coalesce } from "../../core/ahead.ts";
 import { LanxferError, systemCode } from "../../core/errors.ts";
 import { isTransferId, type TransferId } from "../../core/ids.ts";
 import type { Log } from "../../core/log.ts";
@@ -24,6 +24,8 @@ import type { SpoolRoom } from "./spool-room.ts";
 
 /** So many failed jobs are kept, the latest. */
 const KEEP_FAILED = 100;
+/** Jobs whose files are worked on at a time. */
+const WRITING = 16;
 /** What is not understood is listed up to here. */
 const LISTED = 100;
 
@@ -49,7 +51,12 @@ export class Outbox {
   #strangerCount = 0;
   /** The last work on each job's directory. Never rejects. */
   readonly #work = new Map<TransferId, Promise<unknown>>();
+  /** Of all jobs: of ten thousand that end at once, as when their device is trusted no more, not all are written at once. */
+  readonly #writing = new Budget(WRITING);
   readonly #sync: () => Promise<void>;
+  /** Once for all that fail together. */
+  readonly #trim = coalesce(() => this.#trimNow());
+  #now = 0;
 
   /** Empty, until `load`. Copies that go give their room back. */
   constructor(directory: string, room: SpoolRoom, log: Log) {
@@ -158,7 +165,13 @@ export class Outbox {
   }
 
   /** Removes failed jobs that were kept long enough at `now` (queue time), or are too many. */
-  async trim(now: number): Promise<void> {
+  trim(now: number): Promise<void> {
+    this.#now = now;
+    return this.#trim();
+  }
+
+  async #trimNow(): Promise<void> {
+    const now = this.#now;
     const failed = [...this.#jobs.values()]
       .flatMap(({ id, state }) => (state.is === "failed" ? [{ id, until: state.until }] : []))
       .sort((a, b) => b.until - a.until);
@@ -183,7 +196,10 @@ export class Outbox {
   }
 
   async #inTurn(id: TransferId, work: (directory: string) => Promise<void>): Promise<void> {
-    const done = (this.#work.get(id) ?? Promise.resolve()).then(() => work(join(this.#directory, id)));
+    const done = (this.#work.get(id) ?? Promise.resolve()).then(async () => {
+      await this.#writing.take(1);
+      return work(join(this.#directory, id)).finally(() => this.#writing.give(1));
+    });
     const settled = done.catch(() => {});
     this.#work.set(id, settled);
     try {

@@ -32,7 +32,6 @@ export class Outgoing {
   readonly #deps: OutgoingDeps;
   readonly #scheduler: Scheduler;
   readonly #copying = new Copying();
-  readonly #look = () => this.#scheduler.look();
   #order = 0;
 
   constructor(deps: OutgoingDeps) {
@@ -327,7 +326,7 @@ export class Outgoing {
   }
 
   #hold(order: Order, standing: Standing): Delivery {
-    const delivery = new Delivery(order, standing, this.#deps, this.#look);
+    const delivery = new Delivery(order, standing, this.#deps, this.#scheduler);
     this.#scheduler.add(delivery);
     // Trust may have been taken back meanwhile.
     if (this.#allowed(standing.recipient) === undefined) {

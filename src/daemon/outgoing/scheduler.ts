@@ -7,7 +7,7 @@ import type { Cancel, Clock } from "../../core/clock.ts";
 import { LanxferError } from "../../core/errors.ts";
 import type { DeviceId } from "../../core/ids.ts";
 import { formatPeriod } from "../../core/text.ts";
-import type { Delivery } from "./delivery.ts";
+import type { Delivery, DeliveryHost } from "./delivery.ts";
 import { plan } from "./plan.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -31,7 +31,7 @@ interface DeliveryLane {
   readonly tasks: Delivery[];
 }
 
-export class Scheduler {
+export class Scheduler implements DeliveryHost {
   readonly #deps: SchedulerDeps;
   readonly #lanes = new Map<string, DeliveryLane>();
   readonly #seen = new Map<DeviceId, number>();
@@ -81,7 +81,7 @@ export class Scheduler {
       width: WIDTH,
     });
     for (const delivery of expire.slice(0, ENDS)) void delivery.cancel(expired(delivery));
-    for (const delivery of start) this.#start(delivery);
+    for (const delivery of start) void this.busy(delivery.run());
     for (const lane of this.#lanes.values()) {
       for (const delivery of lane.tasks)
         if (delivery.phase === "idle") delivery.waitsFor(waits.get(delivery) ?? "behind");
@@ -105,9 +105,15 @@ export class Scheduler {
     for (const { peer } of this.#lanes.values()) await this.#deps.sessions.drop(peer);
   }
 
-  #start(delivery: Delivery): void {
-    const running = delivery.run().finally(() => this.#running.delete(running));
+  changed(): void {
+    this.look();
+  }
+
+  /** What is to be done before this program ends. */
+  busy(work: Promise<void>): Promise<void> {
+    const running = work.finally(() => this.#running.delete(running));
     this.#running.add(running);
+    return running;
   }
 
   /** Lets go of what has ended. */

@@ -4,68 +4,25 @@ import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { base32Encode } from "../../src/core/ids.ts";
 import { loadDeviceKey } from "../../src/identity/device-key.ts";
-import { ALPN_PAIR, ALPN_TRANSFER } from "../../src/transfer/wire.ts";
-import { Window } from "../support/code-pairing.ts";
-import { newCredentials } from "../support/credentials.ts";
-import { Room, type TestDaemon } from "../support/daemons.ts";
-import { Mallory } from "../support/mallory.ts";
+import { ALPN_PAIR } from "../../src/transfer/wire.ts";
+import type { TestDaemon } from "../support/daemons.ts";
+import { falseListener, pairingScene, who } from "../support/pairing-scene.ts";
 import { Posing } from "../support/posing.ts";
 import { eventually } from "../support/process.ts";
-import { controlFrame, RawPeer, RawServer } from "../support/raw-peer.ts";
-import { SkippingClock } from "../support/skipping-clock.ts";
+import { controlFrame, RawPeer } from "../support/raw-peer.ts";
 
 type Message = Readonly<Record<string, unknown>>;
 
 const trusted = async (daemon: TestDaemon) =>
   (await daemon.client.call("get", "/v1/devices", {})).devices.map(({ name }) => name);
 
-const who = (daemon: TestDaemon) => ({ id: daemon.id, own: { name: daemon.name, port: daemon.port } });
-
-/** A listener for pairing with a key of its own, which `victim` knows as a device of that name. */
-async function listener(room: Room, victim: TestDaemon, name: string) {
-  const server = room.use(await RawServer.listen(newCredentials(), { alpn: [ALPN_TRANSFER, ALPN_PAIR] }));
-  await victim.client.call("post", "/v1/peers", { json: { name, host: "127.0.0.1", port: server.port } });
-  await eventually(`${victim.name} sees it`, async () =>
-    (await victim.client.call("get", "/v1/peers", {})).peers.find(({ id }) => id === server.id),
-  );
-  const self = { id: server.id, own: { name, port: server.port } };
-  /** The next connection that is made for pairing. */
-  const called = async (): Promise<RawPeer> => {
-    for (;;) {
-      const peer = await server.next();
-      if (peer.socket.alpnProtocol === ALPN_PAIR) return peer;
-    }
-  };
-  const calls = () => server.peers.filter(({ socket }) => socket.alpnProtocol === ALPN_PAIR).length;
-  return { self, called, calls };
-}
-
-async function scene(clock = new SkippingClock()) {
-  const room = await Room.open({ clock });
-  const bert = await room.daemon("bert");
-  const mallory = room.use(await Mallory.open());
-  const self = { id: mallory.credentials.id, own: { name: "anna", port: 1 } };
-  return {
-    room,
-    clock,
-    bert,
-    mallory,
-    self,
-    connect: () => mallory.connect(bert, ALPN_PAIR),
-    /** A pairing with bert, on a new connection. */
-    pose: async () => new Posing("dialler", await mallory.connect(bert, ALPN_PAIR), self, who(bert)),
-    window: (daemon: TestDaemon = bert, peer?: string) => room.use(new Window(daemon, peer)),
-    [Symbol.asyncDispose]: () => room[Symbol.asyncDispose](),
-  };
-}
-
 describe("whoever stands between two devices", () => {
   it("is trusted by neither: the codes do not fit", async () => {
-    await using all = await scene();
+    await using all = await pairingScene();
     const { room, bert, window } = all;
     const anna = await room.daemon("anna");
     bert.node.unplug(); // anna is to find the false one
-    const falseBert = await listener(room, anna, "bert");
+    const falseBert = await falseListener(room, anna, "bert");
     const atBert = window(bert);
     await atBert.when("waiting");
     const atAnna = window(anna, falseBert.self.id);
@@ -128,9 +85,9 @@ describe("a listener", () => {
       "E_PAIR_ENDED",
     ],
   ])("ends the pairing, is not trusted and not called again: %s", async (_, act, code) => {
-    await using all = await scene();
+    await using all = await pairingScene();
     const { room, clock, bert, window } = all;
-    const { self, called, calls } = await listener(room, bert, "false");
+    const { self, called, calls } = await falseListener(room, bert, "false");
     const open = window(bert, self.id);
     const peer = await called();
     await act(peer);
@@ -143,9 +100,9 @@ describe("a listener", () => {
   });
 
   it("that is silent after its commitment is left after 10 s, and not called again", async () => {
-    await using all = await scene();
+    await using all = await pairingScene();
     const { room, clock, bert, window } = all;
-    const { self, called, calls } = await listener(room, bert, "silent");
+    const { self, called, calls } = await falseListener(room, bert, "silent");
     const open = window(bert, self.id);
     const peer = await called();
     peer.send({ t: "pair-commit", name: "bert", port: 1, commit: base32Encode(randomBytes(32)) });
@@ -158,9 +115,9 @@ describe("a listener", () => {
   });
 
   it("that is silent is left after 10 s, and called again while nothing was promised", async () => {
-    await using all = await scene();
+    await using all = await pairingScene();
     const { room, clock, bert, window } = all;
-    const { self, called } = await listener(room, bert, "silent");
+    const { self, called } = await falseListener(room, bert, "silent");
     const open = window(bert, self.id);
     const first = await called();
     await first.next("pair-hello");
@@ -175,7 +132,7 @@ describe("a listener", () => {
 
 describe("a dialler", () => {
   it("that leaves after the commitment three times has closed the window, and the fourth time is turned away", async () => {
-    await using all = await scene();
+    await using all = await pairingScene();
     const { bert, window, pose } = all;
     const open = window();
     await open.when("waiting");
@@ -209,7 +166,7 @@ describe("a dialler", () => {
     ["says nothing that is known", [{ t: "pair" }]],
     ["says too much", Array.from({ length: 20 }, () => nonce)],
   ])("ends only its own attempt when it %s", async (_, messages) => {
-    await using all = await scene();
+    await using all = await pairingScene();
     const { bert, connect, window } = all;
     const open = window();
     await open.when("waiting");
@@ -226,7 +183,7 @@ describe("a dialler", () => {
   });
 
   it("that stops after the commitment is left after 10 s", async () => {
-    await using all = await scene();
+    await using all = await pairingScene();
     const { clock, connect, window } = all;
     const open = window();
     await open.when("waiting");
@@ -242,7 +199,7 @@ describe("a dialler", () => {
   });
 
   it("that never agrees gets no more time because the user here did", async () => {
-    await using all = await scene();
+    await using all = await pairingScene();
     const { bert, clock, pose, window } = all;
     const open = window();
     await open.when("waiting");
@@ -257,7 +214,7 @@ describe("a dialler", () => {
   });
 
   it("cannot take part while another one is being paired", async () => {
-    await using all = await scene();
+    await using all = await pairingScene();
     const { connect, pose, window } = all;
     const open = window();
     await open.when("waiting");
@@ -270,7 +227,7 @@ describe("a dialler", () => {
   });
 
   it("that shows the listener's own key, stolen or copied, is turned away", async () => {
-    await using all = await scene();
+    await using all = await pairingScene();
     const { bert, window } = all;
     const credentials = await loadDeviceKey(bert.state, process.getuid?.() ?? 0);
     const open = window();
@@ -284,7 +241,7 @@ describe("a dialler", () => {
   });
 
   it("floods a device without a window, and nobody is asked; the window opens all the same", async () => {
-    await using all = await scene();
+    await using all = await pairingScene();
     const { bert, connect, pose, window } = all;
     const CALLS = 40;
     for (let i = 0; i < CALLS; i++) {
@@ -302,7 +259,7 @@ describe("a dialler", () => {
   });
 
   it("that never says it is done is trusted, as both users agreed, and the user is told; pairing again heals it", async () => {
-    await using all = await scene();
+    await using all = await pairingScene();
     const { bert, pose, window } = all;
     for (const again of [false, true]) {
       const open = window();

@@ -234,8 +234,8 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
     },
 
     settings: () => (Object.keys(SETTINGS) as SettingName[]).map(setting), // the record's own keys
-    changeSetting: async (name, value) => changed(config.set(name, value)),
-    unsetSetting: async (name) => changed(config.unset(name)),
+    changeSetting: async (name, value) => changed(await config.set(name, value)),
+    unsetSetting: async (name) => changed(await config.unset(name)),
 
     events: (signal) => events.watch(signal),
     metrics: () => metrics.page(),

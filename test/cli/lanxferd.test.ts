@@ -1,6 +1,6 @@
 /** The program `lanxferd` as a person or a service manager meets it. Without any multicast: every interface is excluded. */
 
-import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { Home } from "../support/home.ts";
@@ -18,6 +18,22 @@ describe("lanxferd", () => {
     const { code, stderr } = await daemon.finished;
     expect([code, stderr]).toEqual([0, ""]);
     await expect(stat(home.path("run/control.sock"))).rejects.toMatchObject({ code: "ENOENT" });
+  });
+
+  it("loads what only a change of settings, a terminal or a scrape needs when that comes", async () => {
+    await using home = await Home.make();
+    const daemon = await home.ready({ NODE_V8_COVERAGE: home.path("coverage") });
+    process.kill(daemon.pid, "SIGTERM");
+    await daemon.finished;
+    const reports = await Promise.all(
+      (await readdir(home.path("coverage"))).map((name) => readFile(home.path(`coverage/${name}`), "utf8")),
+    );
+    const urls = reports.flatMap((report) =>
+      (JSON.parse(report) as { result: { url: string }[] }).result.map(({ url }) => url),
+    );
+    const libraries = urls.flatMap((url) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? []);
+    expect(libraries).toEqual(expect.arrayContaining(["hono", "pino", "zod"]));
+    for (const late of ["conf", "ajv", "pino-pretty", "prom-client"]) expect(libraries).not.toContain(late);
   });
 
   it("prints JSON lines where stdout is no terminal", async () => {
@@ -64,6 +80,16 @@ describe("lanxferd", () => {
       },
       2,
       /^lanxferd: error: bad setting in .*config\.json: not valid JSON\nlanxferd: hint: .*\n$/,
+    ],
+    [
+      "a settings file that has something else in it",
+      async (home) => {
+        await mkdir(home.path("config"), { mode: 0o700 });
+        await writeFile(home.path("config/config.json"), "[1]");
+        return {};
+      },
+      2,
+      /^lanxferd: error: bad setting in .*config\.json: not an object with settings\n/,
     ],
     [
       "a bad value in the settings file",

@@ -163,7 +163,7 @@ export class TestDaemon {
     const { home } = this;
     this.#settings = { ...this.#settings, ...changes };
     const config = await openConfig({ directory: this.#places.config, home, hostname: this.name, env: {}, flags: {} });
-    for (const [name, value] of Object.entries(this.#settings)) config.set(name, value);
+    for (const [name, value] of Object.entries(this.#settings)) await config.set(name, value);
     this.#daemon = await createDaemon({
       clock: this.#room.clock,
       log: this.log,

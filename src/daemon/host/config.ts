@@ -1,14 +1,15 @@
 /**
  * Where settings come from: defaults, then the file, then the environment, then
- * flags. The only importer of conf, which keeps the file: written whole and
- * moved into place, readable by its owner only.
+ * flags. The only importer of conf, which writes the file: whole and moved into
+ * place, readable by its owner only.
  *
  * The file is read at the start only. conf would read it for every value, so a
- * half-finished edit, or a want of descriptors, would break a daemon that runs.
+ * half-finished edit, or a want of descriptors, would break a daemon that runs;
+ * and it takes a fifth of a start and 10 MB to load, which only a change is worth.
  */
 
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type Conf from "conf";
 import { LanxferError, systemCode } from "../../core/errors.ts";
 import {
@@ -30,9 +31,9 @@ export interface Config {
   /** Names in the file that mean nothing to this version. They are kept. */
   unknown(): readonly string[];
   /** Writes to the file. Throws E_SETTING for an unknown name or a bad value. */
-  set(name: string, value: unknown): SettingName;
+  set(name: string, value: unknown): Promise<SettingName>;
   /** Goes back to the default. Throws E_SETTING for an unknown name. */
-  unset(name: string): SettingName;
+  unset(name: string): Promise<SettingName>;
 }
 
 export interface ConfigOptions {
@@ -50,7 +51,7 @@ const NAMES = Object.keys(SETTINGS) as SettingName[]; // the record's own keys
 export async function openConfig(options: ConfigOptions): Promise<Config> {
   const path = join(options.directory, "config.json");
   await mkdir(options.directory, { recursive: true, mode: 0o700 });
-  const file = await openFile(options.directory, path);
+  const store = await readStore(path);
   const defaults = defaultSettings(options.home, options.hostname);
 
   const kept = new Map<SettingName, unknown>();
@@ -65,14 +66,14 @@ export async function openConfig(options: ConfigOptions): Promise<Config> {
       });
     if (flag !== undefined)
       fixed.set(name, { value: checked(name, fromText(flag, defaults[name]), name), source: "flag" });
-    if (file.has(name)) {
-      const value = file.get(name);
+    const value = valueAt(store, name.split("."));
+    if (value !== undefined) {
       const problem = problemOf(name, value);
       if (problem !== undefined) throw new LanxferError("E_CONFIG", { path, text: `${name}: ${problem}` });
       kept.set(name, value);
     }
   }
-  const unknown = leaves(file.store).filter((name) => !isSettingName(name));
+  const unknown = leaves(store).filter((name) => !isSettingName(name));
 
   const known = (name: string): SettingName => {
     if (!isSettingName(name)) throw new LanxferError("E_SETTING", { name, text: "there is no such setting" });
@@ -86,39 +87,44 @@ export async function openConfig(options: ConfigOptions): Promise<Config> {
     },
     source: (name) => fixed.get(name)?.source ?? (kept.has(name) ? "file" : "default"),
     unknown: () => unknown,
-    set(name, value) {
+    async set(name, value) {
       const setting = known(name);
       const given = typeof value === "string" ? fromText(value, defaults[setting]) : value;
       const good = checked(setting, given, name);
-      write(path, () => file.set(setting, good));
+      await write(path, (file) => file.set(setting, good));
       kept.set(setting, good);
       return setting;
     },
-    unset(name) {
+    async unset(name) {
       const setting = known(name);
-      write(path, () => file.delete(setting));
+      await write(path, (file) => file.delete(setting));
       kept.delete(setting);
       return setting;
     },
   };
 }
 
-async function openFile(directory: string, path: string): Promise<Conf<Record<string, unknown>>> {
-  const ConfFile = await importConf();
+async function readStore(path: string): Promise<Readonly<Record<string, unknown>>> {
   try {
-    return new ConfFile({
-      cwd: directory,
-      configName: "config",
-      projectName: "lanxfer",
-      projectSuffix: "",
-      configFileMode: 0o600,
-      clearInvalidConfig: false,
-    });
+    const store: unknown = JSON.parse(await readFile(path, "utf8"));
+    if (isGroup(store)) return store;
   } catch (error) {
     const code = systemCode(error);
+    if (code === "ENOENT") return {};
     const text = error instanceof SyntaxError ? "not valid JSON" : (code ?? String(error));
     throw new LanxferError("E_CONFIG", { path, text }, { cause: error });
   }
+  throw new LanxferError("E_CONFIG", { path, text: "not an object with settings" });
+}
+
+/** The value of a dotted name; JSON has no undefined of its own. */
+function valueAt(store: unknown, [key, ...rest]: readonly string[]): unknown {
+  if (key === undefined) return store;
+  return isGroup(store) && Object.hasOwn(store, key) ? valueAt(store[key], rest) : undefined;
+}
+
+function isGroup(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /**
@@ -139,12 +145,22 @@ async function importConf(): Promise<typeof Conf> {
   return imported;
 }
 
-function write(path: string, act: () => void): void {
+/** What else is in the file, another hand's edit included, stays. */
+async function write(path: string, change: (file: Conf<Record<string, unknown>>) => void): Promise<void> {
+  const ConfFile = await importConf();
   try {
-    act();
+    const file = new ConfFile<Record<string, unknown>>({
+      cwd: dirname(path),
+      configName: "config",
+      projectName: "lanxfer",
+      projectSuffix: "",
+      configFileMode: 0o600,
+      clearInvalidConfig: false,
+    });
+    change(file);
   } catch (error) {
-    if (error instanceof LanxferError) throw error;
-    throw new LanxferError("E_CONFIG", { path, text: systemCode(error) ?? String(error) }, { cause: error });
+    const text = error instanceof SyntaxError ? "not valid JSON" : (systemCode(error) ?? String(error));
+    throw new LanxferError("E_CONFIG", { path, text }, { cause: error });
   }
 }
 
@@ -162,8 +178,6 @@ function checked(name: SettingName, value: unknown, shown: string): unknown {
 /** The dotted names of what an object holds; an array is one value. */
 function leaves(store: Readonly<Record<string, unknown>>, prefix = ""): string[] {
   return Object.entries(store).flatMap(([key, value]) =>
-    typeof value === "object" && value !== null && !Array.isArray(value)
-      ? leaves(value as Record<string, unknown>, `${prefix}${key}.`) // a plain object: it came from JSON
-      : [`${prefix}${key}`],
+    isGroup(value) ? leaves(value, `${prefix}${key}.`) : [`${prefix}${key}`],
   );
 }

@@ -2,46 +2,37 @@
 
 import type { SendRequest, StreamRequest, TransferView } from "../../control/schema.ts";
 import { LanxferError, toLanxferError } from "../../core/errors.ts";
-import { type DeviceId, type TransferId, transferIdFrom } from "../../core/ids.ts";
+import type { DeviceId, TransferId } from "../../core/ids.ts";
 import { checkFileName } from "../../core/names.ts";
 import { type SharedReader, SharedReads } from "../../transfer/shared-reads.ts";
-import { measure, type Sources, type SourceTotals } from "../../transfer/source.ts";
 import type { TransferRecord } from "../record/transfers.ts";
 import type { Recipient } from "./attempt.ts";
 import { Copying } from "./copying.ts";
 import { Delivery, type DeliveryDeps, type Order, type Standing } from "./delivery.ts";
-import type { Job, Queue } from "./job.ts";
+import type { Job } from "./job.ts";
+import { Orders, type OrdersDeps, type Wanted } from "./orders.ts";
 import { Scheduler } from "./scheduler.ts";
-import type { Spool } from "./spool.ts";
 
-/** More than this are a mistake of some script, and would have to be held in memory. */
-const MOST = 50_000;
-
-export interface OutgoingDeps extends DeliveryDeps {
+export interface OutgoingDeps extends DeliveryDeps, OrdersDeps {
   /** A device with our present name for it; undefined when it is not trusted any more. */
   readonly recipient: (device: DeviceId) => Recipient | undefined;
-  /** For how long a queued transfer may wait to begin when its user says nothing (ms). */
-  readonly ttl: () => number;
-  readonly spool: Spool;
 }
-
-/** What an order has of its request, and what makes it another one than those before. */
-type Wanted = Pick<Job, "id" | "createdAt" | "paths" | "exclude" | "note" | "rate" | "copied">;
 
 export class Outgoing {
   readonly #deps: OutgoingDeps;
   readonly #scheduler: Scheduler;
+  readonly #orders: Orders;
   readonly #copying = new Copying();
-  #order = 0;
 
   constructor(deps: OutgoingDeps) {
     this.#deps = deps;
     this.#scheduler = new Scheduler(deps);
+    this.#orders = new Orders(deps);
   }
 
   /** Begins at once and returns what there is to watch. */
   start(recipient: Recipient, request: SendRequest, shared?: SharedReader): TransferView {
-    return this.#start(this.#new(request), { recipient, begunAt: null, ...(shared && { shared }) });
+    return this.#start(this.#orders.from(request), { recipient, begunAt: null, ...(shared && { shared }) });
   }
 
   /** The same sources to several devices, read once where these keep up with each other. Never rejects: one result each. */
@@ -77,16 +68,16 @@ export class Outgoing {
     shared?: SharedReader,
   ): Promise<TransferView> {
     const { outbox, sessions } = this.#deps;
-    this.#assertRoom();
-    const order = this.#new(request);
+    this.#orders.assertRoom();
+    const order = this.#orders.from(request);
     const { ttl, copy, reachable } = request.queue ?? {};
     const skipped: [path: string, reason: string][] = [];
-    const totals = await this.#measure(order, gone, (...skip) => skipped.push(skip));
+    const totals = await this.#orders.measure(order, gone, (...skip) => skipped.push(skip));
     if (reachable) await sessions.probe(recipient, gone);
     try {
-      const copied = copy ? await this.#copied(order, totals, gone) : { order, totals };
+      const copied = copy ? await this.#orders.copied(order, totals, gone) : { order, totals };
       gone.throwIfAborted();
-      const job = await this.#commit(copied.order, recipient, ttl, copied.totals);
+      const job = await this.#orders.queued(copied.order, recipient, copied.totals, ttl);
       const delivery = this.#hold(job, { recipient, begunAt: null, ...(shared && { shared }) });
       delivery.record.measured(totals);
       for (const [path, reason] of skipped) delivery.record.skipped(path, reason);
@@ -111,8 +102,8 @@ export class Outgoing {
     const { outbox, sessions, spool } = this.#deps;
     const { name, queue } = request;
     checkFileName(name);
-    this.#assertRoom();
-    const wanted = this.#new({ ...request, paths: [] });
+    this.#orders.assertRoom();
+    const wanted = this.#orders.from({ ...request, paths: [] });
     const standing = { recipient, begunAt: null };
     return this.#copying.run(recipient.id, async (signal) => {
       try {
@@ -121,8 +112,8 @@ export class Outgoing {
         const { path, bytes } = await spool.receive(wanted.id, name, content, signal);
         const order = { ...wanted, paths: [path], copied: bytes };
         if (queue === undefined) return this.#start(order, standing);
-        const totals = await this.#measure(order, signal);
-        return this.#add(await this.#commit(order, recipient, queue.ttl, totals), standing);
+        const totals = await this.#orders.measure(order, signal);
+        return this.#add(await this.#orders.queued(order, recipient, totals, queue.ttl), standing);
       } catch (error) {
         await outbox.remove(wanted.id);
         throw error;
@@ -137,7 +128,7 @@ export class Outgoing {
     const order = ({ queue, createdAt }: Job) => queue?.order ?? createdAt;
     for (const job of [...outbox.jobs()].sort((a, b) => order(a) - order(b))) {
       const { id, createdAt, state, queue } = job;
-      this.#order = Math.max(this.#order, queue?.order ?? 0);
+      if (queue !== null) this.#orders.behind(queue.order);
       const recipient = known(job.recipient.id) ?? job.recipient;
       if (state.is === "failed") {
         const { items, entries, bytes, note } = job;
@@ -172,7 +163,7 @@ export class Outgoing {
       void outbox.put({ ...job, state: { is: "begun", progressAt: now } });
       return this.#add(job, { recipient, begunAt: now });
     }
-    const queue = { ...job.queue, order: this.#nextOrder(), expiresAt: now + job.queue.ttl };
+    const queue = { ...job.queue, order: this.#orders.next(), expiresAt: now + job.queue.ttl };
     const again: Job = { ...job, queue, state: { is: "queued" } };
     await outbox.commit(again);
     return this.#add(again, { recipient, begunAt: null });
@@ -247,76 +238,13 @@ export class Outgoing {
     return delivery;
   }
 
-  #assertRoom(): void {
-    if (this.#deps.outbox.count < MOST) return;
-    throw new LanxferError("E_QUEUE", { text: `there are ${MOST} transfers already` });
-  }
-
   #start(wanted: Wanted, standing: Standing): TransferView {
     return this.#add({ ...wanted, items: [], entries: 0, bytes: 0, paused: false, queue: null }, standing);
-  }
-
-  /** The same, from a copy. */
-  async #copied(wanted: Wanted, totals: SourceTotals, gone: AbortSignal) {
-    const paths = await this.#deps.spool.copy(wanted.id, wanted, totals.bytes, gone);
-    const order: Wanted = { ...wanted, paths, exclude: [], copied: totals.bytes };
-    // What is compared when it is sent is what is sent.
-    const found = await this.#measure(order, gone);
-    if (found.entries !== totals.entries || found.bytes !== totals.bytes) {
-      throw new LanxferError("E_SOURCE_CHANGED", { path: wanted.paths[0] ?? "" });
-    }
-    return { order, totals: found };
-  }
-
-  /** The job, when it is safe on disk. */
-  async #commit(
-    wanted: Wanted,
-    recipient: Recipient,
-    ttl: number = this.#deps.ttl(),
-    { items, entries, bytes, stamp }: SourceTotals,
-  ): Promise<Job> {
-    const { outbox, queueTime } = this.#deps;
-    const queue: Queue = { order: this.#nextOrder(), ttl, expiresAt: queueTime() + ttl, stamp };
-    const what = { ...wanted, recipient, items: [...items], entries, bytes };
-    const job: Job = { v: 1, ...what, queue, paused: false, state: { is: "queued" } };
-    await outbox.commit(job).catch((error) => {
-      const { details, message } = toLanxferError(error);
-      throw new LanxferError("E_QUEUE", { text: `${details["text"] ?? message} (${outbox.path})` }, { cause: error });
-    });
-    return job;
-  }
-
-  #measure(
-    sources: Sources,
-    signal: AbortSignal,
-    onSkipped: (path: string, reason: string) => void = () => {},
-  ): Promise<SourceTotals> {
-    const { files } = this.#deps;
-    return files.during(() => measure(sources, files, signal, onSkipped));
-  }
-
-  #new({ paths, exclude = [], note, rate }: SendRequest): Wanted {
-    const { random, clock } = this.#deps;
-    const id = transferIdFrom(random(10));
-    return {
-      id,
-      createdAt: clock.now(),
-      paths: [...paths],
-      exclude: [...exclude],
-      note: note ?? null,
-      copied: null,
-      ...(rate !== undefined && { rate }),
-    };
   }
 
   /** As we call it now; undefined when it is not trusted any more. One that never had to be may go on. */
   #allowed(recipient: Recipient): Recipient | undefined {
     return this.#deps.recipient(recipient.id) ?? (recipient.unpaired === undefined ? undefined : recipient);
-  }
-
-  #nextOrder(): number {
-    this.#order++;
-    return this.#order;
   }
 
   #add(order: Order, standing: Standing): TransferView {

@@ -6,7 +6,7 @@ import { Arena, type Siege } from "./support/arena.ts";
 import { tableOf } from "./support/table.ts";
 
 /** Of one core, that an attack may cost: what is left is for transfers. The machine may be busy, so it is generous. */
-const MOST_CPU = 0.6;
+const MOST_CPU = 0.9;
 /** Lines in the log about one attack: one at once, one a minute, and one for the minute that has begun before. */
 const MOST_LINES = 3;
 

@@ -104,7 +104,11 @@ describe("a queued transfer", () => {
     await bert.start();
     expect(await anna.ended(long.id)).toMatchObject({ state: "done" });
     expect(await arrived()).toEqual(["b"]);
-    await anna.client.call("post", "/v1/transfers/:id/retry", { param: { id: short.id } });
+    const retry = () => anna.client.call("post", "/v1/transfers/:id/retry", { param: { id: short.id } });
+    const [, again] = await Promise.allSettled([retry(), retry()]);
+    expect(again).toMatchObject({
+      reason: { code: "E_USAGE", message: expect.stringContaining("cannot be tried again: it ") },
+    });
     expect(await anna.ended(short.id)).toMatchObject({ state: "done" });
     expect(await arrived()).toEqual(["a", "b"]);
   });

@@ -46,6 +46,7 @@ export class Outbox {
   readonly #directory: string;
   readonly #room: SpoolRoom;
   readonly #log: Log;
+  /** As they were last said to be: what is still being written is an older state, or this one. */
   readonly #jobs = new Map<TransferId, Job>();
   readonly #strangers: Stranger[] = [];
   #strangerCount = 0;
@@ -132,10 +133,12 @@ export class Outbox {
    */
   async commit(job: Job): Promise<void> {
     const before = this.#jobs.get(job.id);
+    this.#jobs.set(job.id, job);
     try {
       await this.#inTurn(job.id, (directory) => this.#write(directory, job));
     } catch (error) {
       if (before === undefined) await this.remove(job.id);
+      else if (this.#jobs.get(job.id) === job) this.#jobs.set(job.id, before);
       if (error instanceof LanxferError) throw error;
       throw new LanxferError("E_STATE", { path: this.#directory, text: whatIsWrong(error) }, { cause: error });
     }
@@ -154,7 +157,6 @@ export class Outbox {
   async remove(id: TransferId): Promise<void> {
     this.#jobs.delete(id);
     await this.#reported(id, async (directory) => {
-      this.#jobs.delete(id); // again: it may have been written in between
       // The job first: without it the rest means nothing.
       for (const name of [JOB, SENT]) await rm(join(directory, name), { force: true });
       await rm(join(directory, COPY), { recursive: true, force: true });
@@ -184,7 +186,6 @@ export class Outbox {
     await replaceStateFile(join(directory, JOB), JSON.stringify(job), 0o600);
     await syncDirectory(directory);
     await this.#sync();
-    this.#jobs.set(job.id, job);
   }
 
   async #reported(id: TransferId, work: (directory: string) => Promise<void>): Promise<void> {

@@ -155,7 +155,8 @@ export class Outgoing {
     if (endedAt === null) throw refused("it has not ended");
     if (state !== "failed") throw refused(`it is ${state}`);
     const job = outbox.get(id as TransferId); // it is one of ours
-    if (job?.state.is !== "failed") throw refused("nothing is kept of it, send it anew");
+    if (job === undefined) throw refused("nothing is kept of it, send it anew");
+    if (job.state.is !== "failed") throw refused("it is being tried again");
     const recipient = this.#allowed(job.recipient);
     if (recipient === undefined) throw new LanxferError("E_NOT_PAIRED", { peer: job.recipient.name });
     const now = queueTime();

@@ -86,6 +86,20 @@ describe("the outbox", () => {
     expect(jobsOf((await outbox(at)).box)).toEqual([job(1, { bytes: 7 })]);
   });
 
+  it("says what a job came to at once, also while an earlier state of it is being written", async () => {
+    const { box } = await outbox();
+    const began = box.put(job(1));
+    const ended = box.put(failed(1, NOW));
+    await began;
+    expect(jobsOf(box)).toEqual([failed(1, NOW)]);
+    await ended;
+    const paused = box.commit(job(1, { paused: true }));
+    const endedAgain = box.put(failed(1, NOW + 1));
+    await paused;
+    expect(jobsOf(box)).toEqual([failed(1, NOW + 1)]);
+    await endedAgain;
+  });
+
   it("brings nothing back that was removed, also when it was just being written", async () => {
     const { box, at } = await outbox();
     const putting = box.put(job(1));

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 // The suites, from quick to slow. `hosts`, `hostile`, `disk`, `faults` and `service` need root and say so
@@ -15,6 +16,8 @@ const suite = (name: string, testTimeout: number, parallel: boolean, globalSetup
 
 export default defineConfig({
   test: {
+    // The default leaves one worker where there are two processors, and most tests wait more than they work.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     reporters: ["default", ["json", { outputFile: "build/test-report.json" }]],
     projects: [
       suite("unit", 10_000, true),

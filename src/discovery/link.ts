@@ -143,10 +143,11 @@ class StationLink implements Link {
     if (asker !== undefined && !isOurs) this.#listener.heard({ kind: "question", instance: asker }, this.#from(origin));
     // RFC 6762 7.3: who hears the question that it was about to ask takes the
     // answers as its own. One question a round then serves the whole link. The
-    // asker itself is not answered for, so it has to be somebody we know.
+    // asker itself is not answered for, so it has to be somebody we know, or
+    // ourselves by another card in the same network.
     const isNeighbour = asker !== undefined && this.company.has(asker);
     if (isNeighbour) this.company.hear(asker);
-    const isAskedForUs = query.answers.length === 0 || isNeighbour;
+    const isAskedForUs = query.answers.length === 0 || isNeighbour || isOurs;
     if (isAskedForUs && query.questions.some(isOurQuestion)) this.#noteQuestion();
     this.#responder.take(query);
   }

@@ -87,7 +87,9 @@ export function isWanted(table: PeerTable, probe: ProbeRequest): boolean {
 /** The working copy of one step. */
 class Draft {
   readonly #before: PeerTable;
-  readonly #entries: Map<DeviceId, Entry>;
+  #entries: ReadonlyMap<DeviceId, Entry>;
+  /** A copy, once there is something to change: most steps are ticks, in which nothing is. */
+  #copy: Map<DeviceId, Entry> | undefined;
   #hints: Hints;
   #echoes: Echoes;
   readonly #at: Instant;
@@ -98,7 +100,7 @@ class Draft {
 
   constructor(table: PeerTable, at: Instant, rules: Rules) {
     this.#before = table;
-    this.#entries = new Map(table.entries);
+    this.#entries = table.entries;
     this.#hints = table.hints;
     this.#echoes = table.echoes;
     this.#at = at;
@@ -279,12 +281,18 @@ class Draft {
 
   #set(entry: Entry): void {
     this.#touched.add(entry.id);
-    this.#entries.set(entry.id, entry);
+    this.#writable().set(entry.id, entry);
   }
 
   #remove(id: DeviceId): void {
     this.#touched.add(id);
-    this.#entries.delete(id);
+    this.#writable().delete(id);
+  }
+
+  #writable(): Map<DeviceId, Entry> {
+    this.#copy ??= new Map(this.#entries);
+    this.#entries = this.#copy;
+    return this.#copy;
   }
 
   #setHints(hints: Hints): void {

@@ -4,7 +4,7 @@
  * and the CLI beside it. Works in a host of a Lan, or wherever else programs run.
  */
 
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { ControlClient } from "../../src/control/client.ts";
@@ -63,7 +63,9 @@ export class Device {
   /** Starts the daemon and resolves when it is ready. */
   async start(): Promise<void> {
     if (!existsSync(program("daemon"))) throw new Error('not built: run "npm run build" first');
-    this.#daemon = this.place.start([process.execPath, program("daemon")], { env: this.#env });
+    this.#daemon = this.place.start([process.execPath, ...flagsOf(program("daemon")), program("daemon")], {
+      env: this.#env,
+    });
     await this.#daemon.line(isReady, 20_000);
   }
 
@@ -115,6 +117,12 @@ export class Device {
     };
     return eventually(`the end of ${id} at ${this.name}`, look, { timeoutMs, everyMs: 10 });
   }
+}
+
+/** What the first line of a program asks of Node. */
+function flagsOf(file: string): string[] {
+  const [first = ""] = readFileSync(file, "utf8").split("\n", 1);
+  return first.split(" ").filter((word) => word.startsWith("--"));
 }
 
 function isReady(line: string): boolean {

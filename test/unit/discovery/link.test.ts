@@ -167,6 +167,25 @@ describeOnLoopback("a link", () => {
     await eventually("its own question", () => (asked() === 4 ? true : undefined));
   });
 
+  it("lets its own question do that another card of this machine has asked in the same network", async () => {
+    const clock = new ManualClock();
+    await using observer = await Observer.open();
+    open(LO, clock);
+    const asked = () => observer.questionsOf(own);
+    await eventually("its first question", () => (asked() === 1 ? true : undefined));
+    await clock.pass(1000);
+    await eventually("its second question", () => (asked() === 2 ? true : undefined));
+    await clock.pass(3900);
+    await observer.say(codec.encode({ type: "query", ...ownQuestion(own) }));
+    await eventually("the other card's question", () => (asked() === 3 ? true : undefined));
+    await pause(100);
+    await clock.pass(4900);
+    await pause(100);
+    expect(asked()).toBe(3);
+    await clock.pass(350);
+    await eventually("its own question", () => (asked() === 4 ? true : undefined));
+  });
+
   it("asks rarely when nobody is here whom it alone hears", async () => {
     const clock = new ManualClock();
     await using observer = await Observer.open();

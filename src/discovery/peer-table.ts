@@ -13,56 +13,18 @@ import type { DeviceId } from "../core/ids.ts";
 import { askDoubles, type Echoes, hearEcho, judgeEcho } from "./echoes.ts";
 import { addHint, askHints, freshenHints, type Hints, judgeHint, removeHints } from "./hints.ts";
 import type { Source } from "./medium.ts";
+import type { Input, Instant, ProbeRequest, Rules, Step } from "./peer-step.ts";
 import { type Entry, eventBetween, type PeerTable } from "./peer-view.ts";
 import { areContested, askPlaces, hearPlaces, isKnownSource, judgePlace, stirPlaces } from "./places.ts";
 import type { Heard, Sighting } from "./record.ts";
 import { roomFor } from "./room.ts";
-import type { Endpoint, PeerEvent } from "./types.ts";
+import type { Endpoint } from "./types.ts";
 
 const SILENT_AFTER = 5700; // ms: one round of questions (link.ts) and the answers to it, with some to spare
 const INSIST_AFTER = 250; // ms that the best place has to answer before the others are asked (RFC 8305 5)
 const ANSWER_PAUSE = 1000; // ms for which an honest device does not repeat an answer (RFC 6762 6)
 const MAX_SILENCE = 48_000; // ms between probes of a peer that answers them but is never heard
 const ROUND_PAUSE = 3000; // ms between rounds of probes to one peer, however many goodbyes come in its name
-
-/** Milliseconds: `wall` to show, `steady` (monotonic) to count with. */
-export interface Instant {
-  readonly wall: number;
-  readonly steady: number;
-}
-
-export type ProbeRequest =
-  | { readonly kind: "peer"; readonly id: DeviceId; readonly endpoint: Endpoint }
-  | { readonly kind: "hint"; readonly key: string; readonly endpoint: Endpoint }
-  /** Who announces our own id there? */
-  | { readonly kind: "echo"; readonly endpoint: Endpoint };
-
-export type Input =
-  | { readonly kind: "heard"; readonly heard: Heard; readonly from: Source }
-  | { readonly kind: "lost"; readonly interface: string }
-  /** We are on a link that we were not on before. */
-  | { readonly kind: "joined" }
-  | { readonly kind: "hint"; readonly name: string; readonly endpoint: Endpoint; readonly id: DeviceId | undefined }
-  | { readonly kind: "unhint"; readonly name: string }
-  | { readonly kind: "probed"; readonly probe: ProbeRequest; readonly answer: DeviceId | undefined }
-  /** Several times a second. */
-  | { readonly kind: "tick" }
-  /** A user wants to know now. */
-  | { readonly kind: "asked" }
-  /** Everybody was asked at `since`, and had time to answer. */
-  | { readonly kind: "answered"; readonly since: number };
-
-export interface Rules {
-  /** This device; undefined as long as it is not announced. */
-  readonly own: DeviceId | undefined;
-  readonly isPaired: (id: DeviceId) => boolean;
-}
-
-export interface Step {
-  readonly table: PeerTable;
-  readonly events: readonly PeerEvent[];
-  readonly probes: readonly ProbeRequest[];
-}
 
 export function step(table: PeerTable, input: Input, at: Instant, rules: Rules): Step {
   const draft = new Draft(table, at, rules);

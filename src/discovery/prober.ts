@@ -6,7 +6,7 @@
 
 import type { Cancel, Clock } from "../core/clock.ts";
 import type { DeviceId } from "../core/ids.ts";
-import type { ProbeRequest } from "./peer-table.ts";
+import type { ProbeRequest } from "./peer-step.ts";
 import type { Probe } from "./types.ts";
 
 export interface ProberDeps {

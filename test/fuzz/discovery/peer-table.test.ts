@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { DeviceId } from "../../../src/core/ids.ts";
-import type { Input } from "../../../src/discovery/peer-table.ts";
+import type { Input } from "../../../src/discovery/peer-step.ts";
 import { MAX_PEERS } from "../../../src/discovery/room.ts";
 import type { Peer } from "../../../src/discovery/types.ts";
 import { idOf } from "../../unit/discovery/support/packets.ts";

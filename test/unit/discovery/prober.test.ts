@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { DeviceId } from "../../../src/core/ids.ts";
-import type { ProbeRequest } from "../../../src/discovery/peer-table.ts";
+import type { ProbeRequest } from "../../../src/discovery/peer-step.ts";
 import { Prober } from "../../../src/discovery/prober.ts";
 import type { Probe } from "../../../src/discovery/types.ts";
 import { ManualClock } from "./support/clock.ts";

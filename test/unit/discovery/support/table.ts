@@ -1,7 +1,8 @@
 /** A peer table under test: time and answers to probes are the test's. */
 
 import type { DeviceId } from "../../../../src/core/ids.ts";
-import { type Input, type ProbeRequest, step } from "../../../../src/discovery/peer-table.ts";
+import type { Input, ProbeRequest } from "../../../../src/discovery/peer-step.ts";
+import { step } from "../../../../src/discovery/peer-table.ts";
 import { EMPTY_TABLE, type PeerTable, peersOf } from "../../../../src/discovery/peer-view.ts";
 import { SERVICE, type Sighting } from "../../../../src/discovery/record.ts";
 import type { Endpoint, Peer, PeerEvent } from "../../../../src/discovery/types.ts";

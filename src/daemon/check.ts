@@ -26,5 +26,6 @@ export async function checkUp(): Promise<Finding[]> {
 
 function interfacesUnder(rules: InterfaceRules): InterfaceView[] {
   const { used, left } = selectAddresses(networkInterfaces(), rules);
-  return [...used.map(({ interface: name, address }) => ({ name, address, used: true, reason: null })), ...left];
+  const view = { chosen: true, used: true, reason: null };
+  return [...used.map(({ interface: name, address }) => ({ name, address, ...view })), ...left];
 }

@@ -136,7 +136,7 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
         inbox: await inboxState(listening),
         paths: { config: config.path, state: host.places.state, socket: host.places.socket },
         sandbox: listening.sandbox,
-        interfaces: discovery.interfaces().map((each) => ({ ...each })),
+        interfaces: discovery.interfaces().map(({ name, address, used, reason }) => ({ name, address, used, reason })),
         peers: discovery.peers().length,
         devices: trust.list().length,
         running: transfers.running().length,

@@ -27,7 +27,7 @@ export async function echo(
   token: string,
   clock: Clock,
 ): Promise<Echo> {
-  const socket = createSocket({ type: link.family === 4 ? "udp4" : "udp6", reuseAddr: true });
+  const socket = socketOf(link.family);
   const heard = new AbortController();
   socket.on("message", (packet: Buffer, _from: RemoteInfo) => {
     if (packet.includes(token)) heard.abort();
@@ -47,8 +47,29 @@ export async function echo(
   } catch (error) {
     return { is: "refused", code: systemCode(error) ?? String(error) };
   } finally {
-    await new Promise<void>((resolve) => socket.close(() => resolve()));
+    await closed(socket);
   }
+}
+
+/** Whether a program holds UDP 5353, of IPv4 or of IPv6, so that nobody can listen there beside it. Never rejects. */
+export async function isHeldAlone(): Promise<boolean> {
+  return (await Promise.all([isHeld(4), isHeld(6)])).includes(true);
+}
+
+async function isHeld(family: 4 | 6): Promise<boolean> {
+  const socket = socketOf(family);
+  try {
+    await bound(socket, family);
+    return false;
+  } catch (error) {
+    return systemCode(error) === "EADDRINUSE";
+  } finally {
+    await closed(socket);
+  }
+}
+
+function socketOf(family: 4 | 6): Socket {
+  return createSocket({ type: family === 4 ? "udp4" : "udp6", reuseAddr: true, ipv6Only: family === 6 });
 }
 
 /** RFC 1035 section 4: a header that counts one question, for the address of TOKEN.lanxfer.local. */
@@ -67,6 +88,10 @@ function bound(socket: Socket, family: 4 | 6): Promise<void> {
       resolve();
     });
   });
+}
+
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.close(() => resolve()));
 }
 
 function sent(socket: Socket, packet: Buffer, group: string): Promise<void> {

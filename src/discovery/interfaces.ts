@@ -122,5 +122,5 @@ function byScope(a: string, b: string): number {
 }
 
 function view({ interface: name, address }: Pick<LinkAddress, "interface" | "address">, reason: string): InterfaceView {
-  return { name, address, used: false, reason };
+  return { name, address, chosen: false, used: false, reason };
 }

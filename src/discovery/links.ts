@@ -86,7 +86,7 @@ export class Links implements Medium {
 
   interfaces(): readonly InterfaceView[] {
     const used = [...this.#slots].map(({ address, reason }) => {
-      return { name: address.interface, address: address.address, used: reason === null, reason };
+      return { name: address.interface, address: address.address, chosen: true, used: reason === null, reason };
     });
     return [...used, ...this.#left];
   }

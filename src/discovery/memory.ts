@@ -133,7 +133,9 @@ class MemoryMedium implements Medium {
 
   interfaces(): readonly InterfaceView[] {
     const plugged = this.segment !== null;
-    return [{ name: INTERFACE, address: this.address, used: plugged, reason: plugged ? null : "not connected" }];
+    return [
+      { name: INTERFACE, address: this.address, chosen: true, used: plugged, reason: plugged ? null : "not connected" },
+    ];
   }
 
   async close(): Promise<void> {

@@ -48,6 +48,8 @@ export interface Announcement {
 export interface InterfaceView {
   readonly name: string;
   readonly address: string;
+  /** Not left out by the rules: when it is not used all the same, it does not work. */
+  readonly chosen: boolean;
   readonly used: boolean;
   /** Why it is left out, or what went wrong on it; null when all is well. */
   readonly reason: string | null;

@@ -22,29 +22,28 @@ export function networkChecks(facts: NetworkFacts): Check[] {
 }
 
 export function judgeInterfaces(views: readonly InterfaceView[]): Judged[] {
-  const used = views.filter((view) => view.used);
-  const left = views.filter((view) => !view.used && view.reason !== "loopback");
-  const judged: Judged[] = [];
-  for (const { name, address, reason } of used) {
-    const where = `${safe(name)} ${safe(address)}`;
-    if (reason === null) judged.push(ok(`${where} is used`));
-    else judged.push(warning(`${where} does not work: ${safe(reason)}`, STATIC));
-  }
-  for (const { name, address, reason } of left) {
-    judged.push(ok(`${safe(name)} ${safe(address)} is not used: ${safe(reason ?? "no reason given")}`));
-  }
-  if (used.length === 0) {
-    judged.unshift(
-      problem("no network interface is used", 'connect to a network, or see "lanxferctl config list" for interfaces.*'),
-    );
-  }
-  return judged;
+  const chosen = views.filter((view) => view.chosen);
+  const left = views.filter((view) => !view.chosen && view.reason !== "loopback");
+  const judged = [
+    ...chosen.map(({ name, address, used, reason }) => {
+      const where = `${safe(name)} ${safe(address)}`;
+      return used ? ok(`${where} is used`) : warning(`${where} does not work: ${reasonOf(reason)}`, STATIC);
+    }),
+    ...left.map(({ name, address, reason }) => ok(`${safe(name)} ${safe(address)} is not used: ${reasonOf(reason)}`)),
+  ];
+  if (chosen.length > 0) return judged;
+  const advice = 'connect to a network, or see "lanxferctl config list" for interfaces.*';
+  return [problem("no network interface is used", advice), ...judged];
+}
+
+function reasonOf(reason: string | null): string {
+  return safe(reason ?? "no reason given");
 }
 
 async function lookAtMulticast({ clock, random, interfaces }: NetworkFacts): Promise<Judged[]> {
-  const used = interfaces().filter((view) => view.used);
+  const chosen = interfaces().filter((view) => view.chosen);
   return Promise.all(
-    used.map(async ({ name, address }) => {
+    chosen.map(async ({ name, address }) => {
       const family = address.includes(":") ? 6 : 4;
       const token = Buffer.from(random(10)).toString("hex");
       return judgeEcho(name, family, await echo({ interface: name, family, address }, token, clock));
@@ -64,7 +63,10 @@ export function judgeEcho(name: string, family: 4 | 6, result: Echo): Judged {
       );
     case "refused":
       return result.code === "EADDRINUSE"
-        ? problem(`UDP 5353 is held by a program that does not share it`, `end that program; ${STATIC}`)
+        ? problem(
+            `${where} cannot be used: a program holds UDP 5353 and does not share it`,
+            `end that program; ${STATIC}`,
+          )
         : problem(`${where} was refused by the system (${safe(result.code)})`, STATIC);
   }
 }

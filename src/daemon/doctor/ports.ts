@@ -1,7 +1,8 @@
 /** Our TCP port, and UDP 5353, which has to be shared with whoever else speaks multicast DNS. */
 
 import { safe } from "../../core/text.ts";
-import { type Check, type Judged, ok, warning } from "./finding.ts";
+import { isHeldAlone } from "../../discovery/echo.ts";
+import { type Check, type Judged, ok, problem, warning } from "./finding.ts";
 import { type Holder, holdersOf } from "./sockets.ts";
 
 const MDNS_PORT = 5353;
@@ -37,8 +38,13 @@ async function lookAtPort({ pid, wanted, used }: PortFacts): Promise<Judged[]> {
 
 async function lookAtMdns({ pid }: PortFacts): Promise<Judged[]> {
   const others = (await holdersOf("udp", MDNS_PORT)).filter((holder) => holder.process?.pid !== pid);
-  if (others.length === 0) return [ok("no other program uses UDP 5353")];
   const who = others.map(nameOf).join(", ");
+  if (await isHeldAlone()) {
+    const holder = who === "" ? "another program" : who;
+    const advice = `end that program, or let it share the port; until then: "lanxferctl peers add NAME HOST"`;
+    return [problem(`UDP 5353 is held by ${holder}, which does not share it`, advice)];
+  }
+  if (others.length === 0) return [ok("no other program uses UDP 5353")];
   const isResolved = others.some(({ process }) => process?.name.startsWith("systemd-resolve"));
   if (!isResolved) return [ok(`shares UDP 5353 with ${who}`)];
   return [ok(`shares UDP 5353 with ${who}, which answers for this host name, not for lanxfer`)];

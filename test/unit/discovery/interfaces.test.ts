@@ -24,7 +24,7 @@ describe("the choice of interfaces", () => {
       RULES,
     );
     expect(names(used)).toEqual(["eth0 192.0.2.2", "eth0 198.51.100.2", "wlan0 203.0.113.2"]);
-    expect(left).toEqual([{ name: "lo", address: "127.0.0.1", used: false, reason: "loopback" }]);
+    expect(left).toEqual([{ name: "lo", address: "127.0.0.1", chosen: false, used: false, reason: "loopback" }]);
   });
 
   it.each([
@@ -110,7 +110,9 @@ describe("the choice of interfaces", () => {
     const holes = { ...ipv4("192.0.2.2"), cidr: null };
     const { used, left } = selectAddresses({ eth0: [holes] }, RULES);
     expect(used).toEqual([]);
-    expect(left).toEqual([{ name: "eth0", address: "192.0.2.2", used: false, reason: "no usable address" }]);
+    expect(left).toEqual([
+      { name: "eth0", address: "192.0.2.2", chosen: false, used: false, reason: "no usable address" },
+    ]);
   });
 });
 

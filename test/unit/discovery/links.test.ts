@@ -221,7 +221,7 @@ describe("the links", () => {
     refuse = system("EADDRINUSE");
     start();
     const reason = "another program holds UDP port 5353 for itself";
-    expect(links.interfaces()).toEqual([{ name: "eth0", address: "192.0.2.2", used: false, reason }]);
+    expect(links.interfaces()).toEqual([{ name: "eth0", address: "192.0.2.2", chosen: true, used: false, reason }]);
     expect(warned).toEqual([]);
     await clock.pass(120_000);
     expect(warned).toEqual(["link does not work"]);

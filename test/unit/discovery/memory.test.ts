@@ -65,7 +65,9 @@ describe("the network in memory", () => {
     expect(addresses()?.[0]).toBe("10.0.0.9");
     await clock.pass(30_000);
     expect(addresses()).toEqual(["10.0.0.9"]);
-    expect(bert.discovery.interfaces()).toEqual([{ name: "mem0", address: "10.0.0.9", used: true, reason: null }]);
+    expect(bert.discovery.interfaces()).toEqual([
+      { name: "mem0", address: "10.0.0.9", chosen: true, used: true, reason: null },
+    ]);
   });
 
   it("leaves alone what is not of this network, so that a static peer can be a real one", async () => {

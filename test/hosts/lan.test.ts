@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Host, Lan } from "../support/hosts.ts";
 import { suiteFor } from "../support/privilege.ts";
+import { eventually } from "../support/process.ts";
 
 suiteFor(["hosts"])("The test network", () => {
   let lan: Lan;
@@ -28,23 +29,27 @@ suiteFor(["hosts"])("The test network", () => {
     expect(seen.stdout).not.toContain("br0");
   });
 
+  // A connection has a second: on a busy machine that may be too short for one that works.
+  const reaches = (from: Host, to: string, answer: string) =>
+    eventually(`${answer} from ${to}`, async () => ((await reach(from, to)) === answer ? true : undefined));
+
   it("carries traffic until the cable is pulled, and again when it is back", async () => {
     const server = bert.start([process.execPath, "-e", SERVE]);
     await server.line((line) => line === "listening", 5_000);
-    expect(await reach(anna, bert.address)).toBe("anna at bert\n");
+    await reaches(anna, bert.address, "anna at bert\n");
     await bert.unplug();
     expect(await reach(anna, bert.address)).toBe("nobody\n");
     await bert.plug();
-    expect(await reach(anna, bert.address)).toBe("anna at bert\n");
+    await reaches(anna, bert.address, "anna at bert\n");
 
     await bert.changeAddress("10.77.0.40");
     expect(await reach(anna, "10.77.0.2")).toBe("nobody\n");
-    expect(await reach(anna, "10.77.0.40")).toBe("anna at bert\n");
+    await reaches(anna, "10.77.0.40", "anna at bert\n");
 
     await bert.removeInterface();
     expect(await reach(anna, "10.77.0.40")).toBe("nobody\n");
     await bert.addInterface();
-    expect(await reach(anna, "10.77.0.40")).toBe("anna at bert\n");
+    await reaches(anna, "10.77.0.40", "anna at bert\n");
     expect(await server.stop()).toMatchObject({ code: null, signal: "SIGTERM" });
   });
 });

@@ -8,14 +8,16 @@ import { ownQuestion } from "../../../src/discovery/question.ts";
 import { ALL_SERVICES, type Heard, ownRecord, SERVICE } from "../../../src/discovery/record.ts";
 import { eventually } from "../../support/process.ts";
 import { ManualClock } from "./support/clock.ts";
-import { describeOnLoopback, Observer } from "./support/loopback.ts";
+import { describeOnLoopback, Observer, ownNetwork } from "./support/loopback.ts";
 import { codec, encode, idOf, recordsOf } from "./support/packets.ts";
 
+const NETWORK = ownNetwork();
+const ADDRESS = `${NETWORK}.1`;
 const LO: LinkAddress = {
   interface: "lo",
   family: 4,
-  address: "127.0.0.1",
-  cidrs: ["127.0.0.1/8"],
+  address: ADDRESS,
+  cidrs: [`${ADDRESS}/24`],
   mac: "00:00:00:00:00:00",
   index: null,
 };
@@ -65,7 +67,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describeOnLoopback("a link", () => {
   it("announces this device with its own host name, the address of the link and unique records marked so", async () => {
-    await using observer = await Observer.open();
+    await using observer = await Observer.open({ address: ADDRESS });
     open();
     const packet = await eventually("an announcement", () => observer.about(own.id)[0]);
     const records = [...packet.answers, ...packet.additionals];
@@ -75,7 +77,7 @@ describeOnLoopback("a link", () => {
       [ALL_SERVICES, SERVICE, false],
     ]);
     expect(of("SRV")).toMatchObject([{ name: own.instance, flush: true, data: { port: 4711, target: own.host } }]);
-    expect(of("A")).toMatchObject([{ name: own.host, flush: true, data: "127.0.0.1" }]);
+    expect(of("A")).toMatchObject([{ name: own.host, flush: true, data: ADDRESS }]);
     expect(of("AAAA")).toEqual([]);
     expect(of("TXT")).toMatchObject([{ name: own.instance, flush: true }]);
     expect(String(of("TXT")[0]?.data).split(",").sort()).toEqual([
@@ -91,7 +93,7 @@ describeOnLoopback("a link", () => {
   });
 
   it("says goodbye for itself, and not for the service type that others have too", async () => {
-    await using observer = await Observer.open();
+    await using observer = await Observer.open({ address: ADDRESS });
     const started = open();
     await eventually("an announcement", () => observer.about(own.id)[0]);
     const closing = performance.now();
@@ -105,39 +107,39 @@ describeOnLoopback("a link", () => {
   });
 
   it("hears others with the address they talk from, and never itself", async () => {
-    await using observer = await Observer.open();
+    await using observer = await Observer.open({ address: ADDRESS });
     open();
     const other = idOf(`${seed} other`);
     await eventually("a sighting", async () => {
       await observer.say(
-        encode(recordsOf({ id: other, addresses: ["127.0.0.9", "192.0.2.9", "fe80::9", "2001:db8::9"] })),
+        encode(recordsOf({ id: other, addresses: [`${NETWORK}.9`, "192.0.2.9", "fe80::9", "2001:db8::9"] })),
       );
       return heard.find((one) => one.heard.kind === "sighting" && one.heard.id === other);
     });
     const [first] = heard.filter((one) => one.heard.kind === "sighting" && one.heard.id === other);
-    expect(first?.from).toEqual({ address: "127.0.0.1", interface: "lo" });
+    expect(first?.from).toEqual({ address: ADDRESS, interface: "lo" });
     // Only what is on this link: a record must not make us connect to anywhere else.
-    expect(first?.heard).toMatchObject({ addresses: ["127.0.0.9"] });
+    expect(first?.heard).toMatchObject({ addresses: [`${NETWORK}.9`] });
     expect(heard.some((one) => one.heard.kind === "sighting" && one.heard.id === own.id)).toBe(false);
   });
 
   it("answers a question of another host's responder, and none from an ordinary port", async () => {
-    await using observer = await Observer.open();
-    await using stranger = await Observer.open(0);
+    await using observer = await Observer.open({ address: ADDRESS });
+    await using stranger = await Observer.open({ port: 0, address: ADDRESS });
     open();
     await eventually("two announcements", () => (observer.about(own.id).length >= 2 ? true : undefined));
     await pause(1100); // what was answered a moment ago is not repeated
-    const announced = observer.about(own.id).length;
+    const before = observer.answersAbout(own.id).length;
     for (let n = 0; n < 5; n++) await stranger.say(QUESTION);
     await pause(300);
-    expect(observer.about(own.id)).toHaveLength(announced);
+    expect(observer.answersAbout(own.id)).toHaveLength(before);
     await observer.say(QUESTION);
-    await eventually("an answer", () => observer.about(own.id)[announced]);
+    await eventually("an answer", () => observer.answersAbout(own.id)[before]);
   });
 
   it("asks again by itself, and lets the question of somebody it knows do instead", async () => {
     const clock = new ManualClock();
-    await using observer = await Observer.open();
+    await using observer = await Observer.open({ address: ADDRESS });
     open(LO, clock);
     const asked = () => observer.questionsOf(own);
     await eventually("its first question", () => (asked() === 1 ? true : undefined));
@@ -159,7 +161,7 @@ describeOnLoopback("a link", () => {
     await observer.say(theirs);
     const question = { kind: "question", instance: other.instance.toLowerCase() };
     await eventually("a sign of life", () => heard.filter((one) => one.heard.kind === "question")[1]);
-    expect(heard.at(-1)).toEqual({ heard: question, from: { address: "127.0.0.1", interface: "lo" } });
+    expect(heard.at(-1)).toEqual({ heard: question, from: { address: ADDRESS, interface: "lo" } });
     await clock.pass(4900);
     await pause(100);
     expect(asked()).toBe(3);
@@ -169,7 +171,7 @@ describeOnLoopback("a link", () => {
 
   it("lets its own question do that another card of this machine has asked in the same network", async () => {
     const clock = new ManualClock();
-    await using observer = await Observer.open();
+    await using observer = await Observer.open({ address: ADDRESS });
     open(LO, clock);
     const asked = () => observer.questionsOf(own);
     await eventually("its first question", () => (asked() === 1 ? true : undefined));
@@ -188,7 +190,7 @@ describeOnLoopback("a link", () => {
 
   it("asks rarely when nobody is here whom it alone hears", async () => {
     const clock = new ManualClock();
-    await using observer = await Observer.open();
+    await using observer = await Observer.open({ address: ADDRESS });
     needed = false;
     open(LO, clock);
     const asked = () => observer.questionsOf(own);
@@ -203,12 +205,12 @@ describeOnLoopback("a link", () => {
   });
 
   it("answers a question for its host with the addresses it has now, and announces new ones", async () => {
-    await using observer = await Observer.open();
+    await using observer = await Observer.open({ address: ADDRESS });
     const started = open();
     await eventually("an announcement", () => observer.about(own.id)[0]);
     const told = () => observer.about(own.host).flatMap(({ answers }) => answers.filter(({ type }) => type === "AAAA"));
     expect(told()).toEqual([]);
-    started.readdress({ ...LO, cidrs: ["127.0.0.1/8", "2001:db8::1/64"] });
+    started.readdress({ ...LO, cidrs: [...LO.cidrs, "2001:db8::1/64"] });
     await eventually("the new address", () => told()[0]);
     const announced = told().length;
     await observer.say(codec.encode({ type: "query", questions: [{ name: own.host, type: "AAAA" }] }));
@@ -217,7 +219,7 @@ describeOnLoopback("a link", () => {
   });
 
   it("announces another name before it takes back the old one, and not its host", async () => {
-    await using observer = await Observer.open();
+    await using observer = await Observer.open({ address: ADDRESS });
     const started = open();
     await eventually("an announcement", () => observer.about(own.id)[0]);
     const renamed = ownRecord({ id: own.id, name: "Renamed", port: 4711 }, "boot1");
@@ -235,9 +237,9 @@ describeOnLoopback("a link", () => {
     const [first] = observer.about(renamed.instance);
     expect(first && told().indexOf(first)).toBeLessThan(told().indexOf(goodbye));
     await pause(1100); // what was answered a moment ago is not repeated
-    const answered = told().length;
+    const answered = observer.answersAbout(own.id).length;
     await observer.say(QUESTION);
-    const answer = await eventually("an answer", () => told()[answered]);
+    const answer = await eventually("an answer", () => observer.answersAbout(own.id)[answered]);
     expect(answer.answers.map(({ data }) => data)).toEqual([renamed.instance]);
     await started.close("goodbye");
     await eventually("a goodbye in the new name", () =>
@@ -246,7 +248,7 @@ describeOnLoopback("a link", () => {
   });
 
   it("can be renamed again and again: what is its name in the end is not taken back", async () => {
-    await using observer = await Observer.open();
+    await using observer = await Observer.open({ address: ADDRESS });
     const started = open();
     await eventually("an announcement", () => observer.about(own.id)[0]);
     const other = ownRecord({ id: own.id, name: "Other", port: 4711 }, "boot1");
@@ -259,7 +261,7 @@ describeOnLoopback("a link", () => {
   });
 
   it("says when somebody else has its name, and not when it hears itself", async () => {
-    await using observer = await Observer.open();
+    await using observer = await Observer.open({ address: ADDRESS });
     open();
     await eventually("two announcements", () => (observer.about(own.id).length >= 2 ? true : undefined));
     expect(conflicts).toBe(0);
@@ -268,7 +270,7 @@ describeOnLoopback("a link", () => {
   });
 
   it("stands any garbage, and answers afterwards", async () => {
-    await using observer = await Observer.open();
+    await using observer = await Observer.open({ address: ADDRESS });
     open();
     await eventually("an announcement", () => observer.about(own.id)[0]);
     const good = encode(recordsOf({ seed: `${seed} other` }));
@@ -280,10 +282,10 @@ describeOnLoopback("a link", () => {
       if (n % 50 === 0) await pause(5);
     }
     await pause(1100); // the share of this source for the second is used up
-    const announced = observer.about(own.id).length;
+    const answered = observer.answersAbout(own.id).length;
     await observer.say(good);
     await observer.say(QUESTION);
-    await eventually("an answer", () => observer.about(own.id)[announced]);
+    await eventually("an answer", () => observer.answersAbout(own.id)[answered]);
     expect(failures).toEqual([]);
   });
 

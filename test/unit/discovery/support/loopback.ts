@@ -3,6 +3,7 @@
  * programs of the machine may talk there too, so tests look for their own ids.
  */
 
+import { randomInt } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import type { NetworkInterfaceInfo } from "node:os";
 import { describe } from "vitest";
@@ -33,6 +34,14 @@ export interface Packet {
   readonly additionals: readonly (WireRecord & { readonly flush: boolean })[];
 }
 
+/**
+ * A network of its own on loopback, as `127.1.2`: a link there takes what comes
+ * from elsewhere as off-link, whatever else talks on this machine.
+ */
+export function ownNetwork(): string {
+  return `127.${randomInt(1, 255)}.${randomInt(0, 255)}`;
+}
+
 /** Somebody else on the link, who hears all and can say anything. */
 export class Observer implements AsyncDisposable {
   readonly packets: Packet[] = [];
@@ -49,15 +58,15 @@ export class Observer implements AsyncDisposable {
     });
   }
 
-  /** From another port than 5353 it is no responder. */
-  static async open(port = PORT): Promise<Observer> {
+  /** From another port than 5353 it is no responder. `address` is one of loopback. */
+  static async open({ port = PORT, address = ADDRESS } = {}): Promise<Observer> {
     const socket = createSocket({ type: "udp4", reuseAddr: true });
     await new Promise<void>((resolve, reject) => {
       socket.once("error", reject);
       socket.bind(port, "0.0.0.0", resolve);
     });
-    socket.addMembership(GROUP, ADDRESS);
-    socket.setMulticastInterface(ADDRESS);
+    socket.addMembership(GROUP, address);
+    socket.setMulticastInterface(address);
     return new Observer(socket);
   }
 
@@ -73,6 +82,11 @@ export class Observer implements AsyncDisposable {
     return this.packets.filter(({ type, answers, additionals }) => {
       return type === "response" && [...answers, ...additionals].some(mentions);
     });
+  }
+
+  /** Of those the ones that answer a question who is here: announcements have everything in one section. */
+  answersAbout(text: string): Packet[] {
+    return this.about(text).filter(({ additionals }) => additionals.length > 0);
   }
 
   /** How often a device asked who is here. */

@@ -62,6 +62,7 @@ const putGzipped = (path, content) => put(`${path}.gz`, gzipSync(content, { leve
 /** The program and what it needs. Its first lines name the Node that it is for, whatever else is in $PATH. */
 function addProgram() {
   for (const folder of ["dist", "systemd"]) cpSync(join(root, folder), at(`${HOME}/${folder}`), { recursive: true });
+  rmSync(at(`${HOME}/dist/man`), { recursive: true }); // these go where man looks
   cpSync(join(root, "package.json"), at(`${HOME}/package.json`));
   for (const [program, file] of [
     ["lanxferctl", "ctl/main.js"],
@@ -106,18 +107,10 @@ function addDocumentation(packages, nodeLicense) {
   for (const file of ["README.md", "docs/automation.md", "docs/errors.md", "docs/SECURITY.md"]) {
     putGzipped(`${docs}/${file.replace("docs/", "")}`, readFileSync(join(root, file)));
   }
-  for (const page of manPages()) {
-    putGzipped(`/usr/share/man/man${page.at(-1)}/${page}`, readFileSync(join(root, "docs/man", page)));
+  for (const page of readdirSync(join(root, "dist/man"))) {
+    putGzipped(`/usr/share/man/man${page.at(-1)}/${page}`, readFileSync(join(root, "dist/man", page)));
   }
   put(`/usr/share/lintian/overrides/${name}`, lintianOverrides({ name, privateNode }));
-}
-
-function manPages() {
-  try {
-    return readdirSync(join(root, "docs/man")).filter((file) => /\.[158]$/.test(file));
-  } catch {
-    return [];
-  }
 }
 
 function addCompletion() {

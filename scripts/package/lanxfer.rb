@@ -12,9 +12,9 @@ class Lanxfer < Formula
     system "npm", "install", *std_npm_args
     bin.install_symlink Dir["#{libexec}/bin/*"]
     generate_completions_from_executable(bin/"lanxferctl", "completion")
-    man1.install Dir["#{libexec}/lib/node_modules/lanxfer/docs/man/*.1"]
-    man5.install Dir["#{libexec}/lib/node_modules/lanxfer/docs/man/*.5"]
-    man8.install Dir["#{libexec}/lib/node_modules/lanxfer/docs/man/*.8"]
+    man1.install Dir["#{libexec}/lib/node_modules/lanxfer/dist/man/*.1"]
+    man5.install Dir["#{libexec}/lib/node_modules/lanxfer/dist/man/*.5"]
+    man8.install Dir["#{libexec}/lib/node_modules/lanxfer/dist/man/*.8"]
   end
 
   # No service block: brew would make it an agent of the user, and macOS since 15

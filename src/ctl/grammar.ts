@@ -31,6 +31,8 @@ export interface Option {
   readonly short?: string;
   /** The option takes a value, which is parsed so. Throws E_USAGE. Without this it is a switch. */
   readonly parse?: (text: string) => unknown;
+  /** What its value is called in the manual. @default the name of the option */
+  readonly takes?: string;
   /** May be given more than once; what it takes is a list. */
   readonly many?: true;
   /** What it means without a value; with one, that stands behind `=`. Not for lists. */

@@ -87,7 +87,7 @@ function describe({ commands, groups }: Program): Argv {
     .alias("help", "h")
     .version(false)
     .option("version", { type: "boolean", describe: "show the version" });
-  addOptions(root, GLOBAL_OPTIONS);
+  addOptions(root, GLOBAL_OPTIONS, true);
   for (const group of new Set(commands.map(({ words }) => words[0] ?? ""))) {
     const itself = commands.find(({ words }) => words.length === 1 && words[0] === group);
     const below = commands.filter(({ words }) => words.length > 1 && words[0] === group);
@@ -116,15 +116,17 @@ function addArguments(y: Argv, command: Command): Argv {
   for (const { name, summary, choices } of command.positionals as readonly Positional[]) {
     y.positional(name, { type: "string", describe: summary, default: undefined, ...(choices && { choices }) });
   }
-  return addOptions(y, command.options);
+  return addOptions(y, command.options, false);
 }
 
-function addOptions(y: Argv, options: Readonly<Record<string, Option>>): Argv {
+/** `global` are those of the commands below, too: `peers add` does not take what `peers` takes. */
+function addOptions(y: Argv, options: Readonly<Record<string, Option>>, global: boolean): Argv {
   for (const [name, { summary, short, parse, many, bare }] of Object.entries(options)) {
     const type = parse === undefined ? ("boolean" as const) : ("string" as const);
     y.option(name, {
       type,
       describe: summary,
+      global,
       ...(short && { alias: short }),
       ...(parse && bare === undefined && { requiresArg: true }),
       ...(many && { array: true, nargs: 1 }),

@@ -44,6 +44,7 @@ const DEVICE = {
 const FROM = {
   summary: "only what this paired device sent: its name or id",
   parse: parseName,
+  takes: "device",
 } as const satisfies Option;
 const NULL = {
   short: "0",
@@ -53,7 +54,7 @@ const SETTING = { name: "name", summary: "the setting", arity: "one", kind: "tex
 
 const SERVICE = {
   system: { summary: "one of the system, which runs without anybody logged in" },
-  user: { summary: "with --system: whose files it receives and sends", parse: parseUser },
+  user: { summary: "with --system: whose files it receives and sends", parse: parseUser, takes: "name" },
 } as const satisfies Record<string, Option>;
 const DRY_RUN = { summary: "only print what would be done" } as const satisfies Option;
 
@@ -108,25 +109,31 @@ export const COMMANDS: readonly Command[] = [
         },
       ],
       options: {
-        bwlimit: { summary: "most bytes a second, such as 500k or 2M", parse: parseRate },
+        bwlimit: { summary: "most bytes a second, such as 500k or 2M", parse: parseRate, takes: "rate" },
         unpaired: { summary: "also to a device that is not paired; nobody checks who that is" },
         exclude: {
           summary: "leave out what matches, as in a .gitignore; may be given more than once",
           parse: parsePattern,
+          takes: "pattern",
           many: true,
         },
-        note: { summary: "a line of text for the receiver", parse: parseNote },
+        note: { summary: "a line of text for the receiver", parse: parseNote, takes: "text" },
         name: { summary: "what the file is called that is piped in", parse: parseFileName },
         "dry-run": { summary: "only show what would be sent" },
         queue: { summary: "deliver it whenever the receiver is here; ends when that is safe on this disk" },
         wait: {
           summary: "with --queue, stay until it is delivered; with =TIME, such as 10m, no longer than that",
           parse: parseWait,
+          takes: "time",
           bare: Number.POSITIVE_INFINITY,
         },
         detach: { summary: "queue it for a receiver that is here; do not stay" },
         copy: { summary: "with --queue, send a copy that is made now: the source may go away" },
-        ttl: { summary: "with --queue, how long it may wait to begin: 12h, 30d (7d)", parse: parseQueueTtl },
+        ttl: {
+          summary: "with --queue, how long it may wait to begin: 12h, 30d (7d)",
+          parse: parseQueueTtl,
+          takes: "time",
+        },
         json: JSON_OUTPUT,
       },
     },
@@ -195,10 +202,10 @@ export const COMMANDS: readonly Command[] = [
       summary: "print a text that lets one other device pair with this one",
       positionals: [],
       options: {
-        ttl: { summary: "how long it can be used: 45s, 10m, 1h30m (up to 24h)", parse: parseTtl },
+        ttl: { summary: "how long it can be used: 45s, 10m, 1h30m (up to 24h)", parse: parseTtl, takes: "time" },
         address: { summary: "HOST or HOST:PORT of this device, for a network without multicast", parse: parseAddress },
         qr: { summary: "also as a QR code, which a terminal shows anyway" },
-        out: { summary: "write it to a new file that only you can read", parse: parseNewFile },
+        out: { summary: "write it to a new file that only you can read", parse: parseNewFile, takes: "file" },
         json: JSON_OUTPUT,
       },
     },
@@ -220,6 +227,7 @@ export const COMMANDS: readonly Command[] = [
         invite: {
           summary: "instead, by an invite: the file that holds it, or - for standard input",
           parse: parseInviteSource,
+          takes: "file",
         },
         unlock: { summary: "allow pairing by code again after it failed too often" },
         json: JSON_OUTPUT,
@@ -285,7 +293,11 @@ export const COMMANDS: readonly Command[] = [
       options: {
         once: { summary: "end after the next arrival; without it, go on until interrupted" },
         from: FROM,
-        timeout: { summary: "how long to wait for one, such as 45s or 10m; then exit with 6", parse: parseDuration },
+        timeout: {
+          summary: "how long to wait for one, such as 45s or 10m; then exit with 6",
+          parse: parseDuration,
+          takes: "time",
+        },
         null: NULL,
         json: JSON_OUTPUT,
       },
@@ -298,9 +310,17 @@ export const COMMANDS: readonly Command[] = [
       summary: "show past transfers, the newest first",
       positionals: [],
       options: {
-        peer: { summary: "only with this device: its name, its id, or the beginning of that", parse: parseName },
-        since: { summary: "only what ended since: 7d or 12h ago, 2026-05-01, 2026-05-01T14:00", parse: parseSince },
-        limit: { summary: "how many at most (100)", parse: parseLimit },
+        peer: {
+          summary: "only with this device: its name, its id, or the beginning of that",
+          parse: parseName,
+          takes: "device",
+        },
+        since: {
+          summary: "only what ended since: 7d or 12h ago, 2026-05-01, 2026-05-01T14:00",
+          parse: parseSince,
+          takes: "time",
+        },
+        limit: { summary: "how many at most (100)", parse: parseLimit, takes: "number" },
         json: JSON_OUTPUT,
       },
     },
@@ -410,7 +430,7 @@ export const COMMANDS: readonly Command[] = [
       options: {
         ...SERVICE,
         follow: { summary: "go on and show what is added" },
-        lines: { summary: "how many at most (100)", parse: parseLimit },
+        lines: { summary: "how many at most (100)", parse: parseLimit, takes: "number" },
       },
       offline: true,
     },

@@ -7,65 +7,15 @@
  * to grow keeps V8 from going over the whole heap because of them.
  */
 
-import { parseArgs } from "node:util";
 import { ControlClient } from "../control/client.ts";
-import { ERRORS, LanxferError, toLanxferError } from "../core/errors.ts";
-import { DEFAULT_PORT } from "../core/places.ts";
+import { assertNever } from "../core/assert.ts";
+import { ERRORS, toLanxferError } from "../core/errors.ts";
 import { VERSION } from "../core/version.ts";
+import { type Flags, helpText, readArguments } from "./arguments.ts";
 import { checkUp } from "./check.ts";
 import { createDaemon, type Daemon } from "./daemon.ts";
 import { type DaemonDeps, realDeps } from "./deps.ts";
 import { type Alive, announceReady, notify } from "./host/service-notify.ts";
-import type { SettingName } from "./host/settings.ts";
-
-const HELP = `usage: lanxferd [options]
-
-Receives files from paired devices and sends to them. Runs in the foreground;
-lanxferctl talks to it.
-
-  --name NAME        how this device is called on the network
-  --port PORT        TCP port to listen on (${DEFAULT_PORT})
-  --inbox FOLDER     where received files appear (~/LanInbox)
-  --log-level LEVEL  trace, debug, info, warn, error or silent
-  --check            look at this machine as "lanxferctl doctor" does, and end
-  --version          show the version
-  --help             show this text
-`;
-
-const OPTIONS = {
-  name: { type: "string" },
-  port: { type: "string" },
-  inbox: { type: "string" },
-  "log-level": { type: "string" },
-  check: { type: "boolean" },
-  version: { type: "boolean" },
-  help: { type: "boolean" },
-} as const;
-
-type Flags = Partial<Record<SettingName, string>>;
-type Task = { readonly is: "serve"; readonly flags: Flags } | { readonly is: "check" } | { readonly is: "told" };
-
-/** `told`: the arguments asked only for a text. */
-function readArguments(argv: readonly string[]): Task {
-  try {
-    const { values } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: false });
-    if (values.help) process.stdout.write(HELP);
-    if (values.version) process.stdout.write(`lanxferd ${VERSION}\n`);
-    if (values.help || values.version) return { is: "told" };
-    if (values.check) return { is: "check" };
-    const { name, port, inbox, "log-level": level } = values;
-    const flags = {
-      ...(name !== undefined && { name }),
-      ...(port !== undefined && { port }),
-      ...(inbox !== undefined && { inbox }),
-      ...(level !== undefined && { "log.level": level }),
-    };
-    return { is: "serve", flags };
-  } catch (error) {
-    const text = error instanceof Error ? (error.message.split(". ")[0] ?? "").toLowerCase() : String(error);
-    throw new LanxferError("E_USAGE", { text });
-  }
-}
 
 /** Resolves to the exit status for what stopped us, once the user and the service manager know of it. */
 async function fail(thrown: unknown): Promise<number> {
@@ -89,12 +39,21 @@ function aliveOf({ host, config }: DaemonDeps, port: number): Alive {
 /** Resolves to the exit status when the daemon has ended. */
 async function run(): Promise<number> {
   const task = readArguments(process.argv.slice(2));
-  if (task.is === "told") return 0;
-  if (task.is === "check") {
-    for (const finding of await checkUp()) process.stdout.write(`${JSON.stringify({ v: 1, ...finding })}\n`);
-    return 0;
+  switch (task.is) {
+    case "serve":
+      return await serve(task.flags);
+    case "help":
+      process.stdout.write(helpText());
+      return 0;
+    case "version":
+      process.stdout.write(`lanxferd ${VERSION}\n`);
+      return 0;
+    case "check":
+      for (const finding of await checkUp()) process.stdout.write(`${JSON.stringify({ v: 1, ...finding })}\n`);
+      return 0;
+    default:
+      return assertNever(task);
   }
-  return await serve(task.flags);
 }
 
 async function serve(flags: Flags): Promise<number> {

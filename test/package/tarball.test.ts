@@ -41,7 +41,7 @@ describe("The npm package", () => {
       /^systemd\/(?:lanxferd@?\.service|(?:strict-wx|no-userns)\.conf)$/,
       /^launchd\/lanxferd\.plist$/,
       /^docs\/(?:automation|errors|SECURITY)\.md$/,
-      /^docs\/man\/[\w-]+\.[158]$/,
+      /^dist\/man\/[\w-]+\.[158]$/,
       /^(?:README|CHANGELOG)\.md$/,
       /^LICENSE$/,
       /^package\.json$/,
@@ -91,6 +91,9 @@ describe("The npm package", () => {
     };
     expect(await must(["lanxferctl", "--version"], { env })).toMatch(/^lanxferctl \d/);
     expect((await stat(path.join(root, "systemd/lanxferd.service"))).isFile()).toBe(true);
+    for (const page of ["man1/lanxferctl.1", "man5/lanxfer-config.5", "man8/lanxferd.8"]) {
+      expect((await stat(path.join(prefix, "share/man", page))).isFile()).toBe(true);
+    }
     const daemon = start(["lanxferd"], { env });
     try {
       await daemon.line((line) => line.includes('"msg":"ready"'), 20_000);

@@ -64,6 +64,7 @@ const PROBES = {
     script: "plistutil --version && ruby --version",
     asks: "programs that read property lists and Ruby (libplist-utils, ruby)",
   },
+  manual: { script: "command -v mandoc", asks: "mandoc (mandoc)" },
   units: {
     script: "systemd-analyze --version",
     asks: "systemd-analyze (systemd)",

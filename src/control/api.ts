@@ -16,6 +16,8 @@ import {
   API_VERSION,
   acceptRequest,
   addPeerRequest,
+  type BundleRequest,
+  bundleRequest,
   type CodeVerdict,
   type ControlEvent,
   codeRequest,
@@ -33,6 +35,7 @@ import {
   inboxQuery,
   inviteRequest,
   type OfferView,
+  type PageView,
   type PairingView,
   type PeerView,
   type PreviewLine,
@@ -66,6 +69,8 @@ export interface ControlHandlers {
   sendToAll(request: z.infer<typeof groupRequest>, gone: AbortSignal): Promise<GroupResult[]>;
   /** Sends what comes as one file. Resolves when all of it is here; nothing of it is kept when that fails. */
   stream(request: StreamRequest, content: AsyncIterable<Uint8Array>): Promise<TransferView>;
+  /** Sends what comes as files and folders, as one transfer; else the same. */
+  bundle(request: BundleRequest, content: AsyncIterable<Uint8Array>): Promise<TransferView>;
   /** What `send` would send. Nobody but this machine is asked. */
   preview(request: z.infer<typeof sendRequest>, gone: AbortSignal): Promise<AsyncGenerator<PreviewLine>>;
   /** Running ones, and with `all` also the last ones that ended. */
@@ -95,14 +100,25 @@ export interface ControlHandlers {
   unlockPairing(): Promise<void>;
   /** Newest first. */
   inbox(query: InboxQuery): Promise<InboxView[]>;
+  /** The content of a file that came with a transfer and is still where it was put. */
+  received(transfer: string, item: string): Promise<ReceivedFile>;
   /** Newest first; `damaged` lines were passed over on the way. */
   history(query: z.infer<typeof historyQuery>): Promise<{ history: HistoryView[]; damaged: number }>;
   settings(): SettingView[];
   changeSetting(name: string, value: unknown): Promise<SettingView>;
   unsetSetting(name: string): Promise<SettingView>;
   events(signal: AbortSignal): AsyncGenerator<ControlEvent>;
+  /** Lets a browser in, once. */
+  openPage(): Promise<PageView>;
   /** Counts for Prometheus; `type` is the content type of the text. */
   metrics(): Promise<{ readonly type: string; readonly text: string }>;
+}
+
+export interface ReceivedFile {
+  readonly name: string;
+  readonly bytes: number;
+  /** Has to be read to its end, or returned. */
+  readonly content: AsyncGenerator<Uint8Array>;
 }
 
 export interface ControlApiOptions {
@@ -183,12 +199,17 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
     .get("/v1/inbox", query(inboxQuery), async (c) => c.json({ items: await handlers.inbox(c.req.valid("query")) }))
     .get("/v1/history", query(historyQuery), async (c) => c.json(await handlers.history(c.req.valid("query"))))
 
+    .get("/v1/received/:transfer/:item", async (c) =>
+      attachment(await handlers.received(c.req.param("transfer"), c.req.param("item"))),
+    )
+
     .get("/v1/settings", (c) => c.json({ settings: handlers.settings() }))
     .put("/v1/settings/:name", body(settingValue), async (c) =>
       c.json(await handlers.changeSetting(c.req.param("name"), c.req.valid("json").value)),
     )
     .delete("/v1/settings/:name", async (c) => c.json(await handlers.unsetSetting(c.req.param("name"))))
 
+    .post("/v1/page", async (c) => c.json(await handlers.openPage()))
     // Where whoever collects metrics looks for them.
     .get("/metrics", async (c) => {
       const { type, text } = await handlers.metrics();
@@ -200,9 +221,13 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
     });
 
   // Of any size, and never in memory as a whole: before the limit for all others.
-  const streams = new Hono().post("/v1/streams", query(streamRequest), async (c) =>
-    c.json(await handlers.stream(c.req.valid("query"), contentOf(c.req.raw))),
-  );
+  const streams = new Hono()
+    .post("/v1/streams", query(streamRequest), async (c) =>
+      c.json(await handlers.stream(c.req.valid("query"), contentOf(c.req.raw))),
+    )
+    .post("/v1/bundles", query(bundleRequest), async (c) =>
+      c.json(await handlers.bundle(c.req.valid("query"), contentOf(c.req.raw))),
+    );
 
   return new Hono()
     .use(stampVersion(options.version))
@@ -280,6 +305,33 @@ async function* contentOf({ body }: Request): AsyncGenerator<Uint8Array> {
   } catch (error) {
     throw new LanxferError("E_CANCELLED", {}, { cause: error });
   }
+}
+
+/** A file to be kept, of whatever type: nothing is to show it, run it or guess what it is. */
+function attachment({ name, bytes, content }: ReceivedFile): Response {
+  const stream = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await content.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    async cancel() {
+      await content.return(undefined);
+    },
+  });
+  // RFC 8187, whose attr-char leaves out these of what encodeURIComponent lets through.
+  const encoded = encodeURIComponent(name.toWellFormed()).replace(
+    /['()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16)}`,
+  );
+  return new Response(stream, {
+    headers: {
+      "content-type": "application/octet-stream",
+      "content-length": String(bytes),
+      "content-disposition": `attachment; filename*=UTF-8''${encoded}`,
+      "x-content-type-options": "nosniff",
+    },
+  });
 }
 
 /** A stream of JSON objects, one a line. When the reader goes away, `gone` is aborted. */

@@ -266,6 +266,9 @@ export const inboxView = z.object({
   bytes: z.number().int().nullable(),
   from: partyView,
   at: z.string(),
+  /** The transfer that it came with, and which of its top-level items it is, from 0. */
+  transfer: z.string(),
+  item: z.number().int(),
 });
 export type InboxView = z.infer<typeof inboxView>;
 
@@ -337,6 +340,10 @@ export type IdentityView = z.infer<typeof identityView>;
 
 export const inviteView = z.object({ text: z.string(), expiresAt: z.string() });
 export type InviteView = z.infer<typeof inviteView>;
+
+/** Where a browser finds the page, with what lets it in, once. */
+export const pageView = z.object({ url: z.string(), expiresAt: z.string() });
+export type PageView = z.infer<typeof pageView>;
 
 const pairingPeer = z.object({
   id: z.string(),
@@ -464,6 +471,10 @@ export const streamRequest = sendRequest.pick({ peer: true, note: true }).extend
   queue: z.string().transform(parsed).pipe(queueRequest).optional(),
 });
 export type StreamRequest = z.infer<typeof streamRequest>;
+
+/** A query; the body is a bundle (daemon/outgoing/bundle.ts). */
+export const bundleRequest = streamRequest.omit({ name: true });
+export type BundleRequest = z.infer<typeof bundleRequest>;
 
 function parsed(text: string, context: z.RefinementCtx): unknown {
   try {

@@ -193,6 +193,13 @@ export const ERRORS = {
     sentence: "no room on this device to keep what is to be sent[: {text}]",
     hint: 'make room on the disk that has the state of lanxferd, change the setting queue.space, or give up what failed with "lanxferctl cancel ID"',
   },
+  E_PAGE: { exit: 1, ...local, sentence: "the page cannot be shown: {text}" },
+  E_SESSION: {
+    exit: 7,
+    ...local,
+    sentence: "this page was not let in, or is not any more",
+    hint: 'run "lanxferctl ui" once more',
+  },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -18,9 +18,11 @@ import { SETTINGS, type SettingName } from "./host/settings.ts";
 import { namesakeOf } from "./namesakes.ts";
 import type { Recipient } from "./outgoing/attempt.ts";
 import { preview } from "./outgoing/preview.ts";
+import type { Page } from "./page/page.ts";
 import type { Listening, Parts } from "./parts.ts";
 import { arrived } from "./record/arrived.ts";
 import { Metrics } from "./record/metrics.ts";
+import { receivedFile } from "./record/received.ts";
 import type { Suspicions } from "./record/suspicions.ts";
 import { standingOf } from "./standing.ts";
 import { deviceView, peerView, stranger } from "./views.ts";
@@ -32,7 +34,7 @@ const MOST_RECIPIENTS = 32;
 
 type Addressee = Pick<SendRequest, "peer" | "unpaired">;
 
-export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers {
+export function createHandlers(deps: DaemonDeps, parts: Parts, page: Pick<Page, "open">): ControlHandlers {
   const { clock, config, host, log } = deps;
   const { key, trust, discovery, transfers, offers, incoming, outgoing, pairing, reach, events, history } = parts;
   const { listening, suspicions } = parts;
@@ -183,6 +185,7 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
       return preview({ ...first, name }, request, parts.files, gone);
     },
     stream: async (request, content) => outgoing.stream(await recipientOf(request), request, content),
+    bundle: async (request, content) => outgoing.bundle(await recipientOf(request), request, content),
     transfers: (all) => transfers.list(all),
     transfer: (id) => transfers.find(id).view,
     async cancel(id) {
@@ -233,11 +236,14 @@ export function createHandlers(deps: DaemonDeps, parts: Parts): ControlHandlers 
       return history.read({ limit, filter: (line) => Date.parse(line.at) >= since && isWanted(line) });
     },
 
+    received: (transfer, item) => receivedFile(history, transfer, item),
+
     settings: () => (Object.keys(SETTINGS) as SettingName[]).map(setting), // the record's own keys
     changeSetting: async (name, value) => changed(await config.set(name, value)),
     unsetSetting: async (name) => changed(await config.unset(name)),
 
     events: (signal) => events.watch(signal),
+    openPage: () => page.open(),
     metrics: () => metrics.page(),
   };
 }

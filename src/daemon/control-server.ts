@@ -5,12 +5,10 @@
  */
 
 import { chmod, lstat, mkdir, unlink } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
 import { connect } from "node:net";
 import { dirname } from "node:path";
-import { createAdaptorServer } from "@hono/node-server";
-import type { ControlApi } from "../control/api.ts";
 import { LanxferError, systemCode } from "../core/errors.ts";
+import { type Api, httpServer, listenerOf } from "./http.ts";
 
 export interface ControlServer {
   /** Stops listening, ends open event streams and removes the socket. Idempotent. */
@@ -36,11 +34,11 @@ export interface ControlOptions {
 }
 
 /** Rejects with E_SOCKET for an unsafe directory, E_RUNNING when another daemon answers there. */
-export async function serveControl(options: ControlOptions, api: ControlApi): Promise<ControlServer> {
+export async function serveControl(options: ControlOptions, api: Api): Promise<ControlServer> {
   const { path, uid, connections, onError } = options;
   await prepareDirectory(dirname(path), uid);
   await removeStale(path);
-  const server = createAdaptorServer({ fetch: api.fetch, createServer, serverOptions: TIMEOUTS }) as Server; // made by node:http
+  const server = httpServer(TIMEOUTS, listenerOf(api));
   server.maxConnections = connections;
   await new Promise<void>((resolve, reject) => {
     const failed = (error: Error) =>

@@ -3,7 +3,7 @@
  * and takes them down in the reverse one.
  */
 
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { createControlApi } from "../control/api.ts";
 import type { HistoryView } from "../control/schema.ts";
 import { LanxferError, toLanxferError } from "../core/errors.ts";
@@ -22,8 +22,11 @@ import type { DaemonDeps } from "./deps.ts";
 import { sharesOf } from "./host/descriptors.ts";
 import { isMountPoint, prepareInbox } from "./host/inbox.ts";
 import { probeSandbox, type Sandbox } from "./host/sandbox.ts";
+import { ownerOf } from "./host/socket-owner.ts";
+import { listenerOf } from "./http.ts";
 import { markOf } from "./mirror.ts";
 import { namesakeOf } from "./namesakes.ts";
+import { Page } from "./page/page.ts";
 import { assemble, loadState, type Parts } from "./parts.ts";
 import type { History } from "./record/history.ts";
 import { hasArrived } from "./record/history-lines.ts";
@@ -65,12 +68,22 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
   const parts = assemble(deps, state);
 
   // The control socket first: it is the claim to be the only daemon of this user.
-  const handlers = createHandlers(deps, parts);
+  const page = new Page({
+    clock,
+    log,
+    random: deps.random,
+    directory: deps.pageFiles,
+    stateFile: join(host.places.state, "page.json"),
+    api: listenerOf({ fetch: (request) => api.fetch(request) }),
+    isForeign: async ({ socket }) => ![undefined, host.uid].includes(await ownerOf(socket)),
+  });
+  const handlers = createHandlers(deps, parts, page);
   const onInternalError = (error: unknown) => log.error({ err: error }, "control request failed");
   let open = () => {};
   const ready = new Promise<void>((resolve) => {
     open = resolve;
   });
+  const api = createControlApi(handlers, { version: VERSION, ready, onInternalError });
   const shares = sharesOf(host.descriptors);
   const control = await serveControl(
     {
@@ -79,7 +92,7 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
       connections: shares.control,
       onError: (error) => log.warn({ err: error }, "control connection not accepted"),
     },
-    createControlApi(handlers, { version: VERSION, ready, onInternalError }),
+    api,
   );
   down.push(() => control.close());
   down.push(() => parts.loopDelay.close());
@@ -125,6 +138,8 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
   parts.reach.remind();
   await parts.outgoing.restore();
   open();
+  down.push(() => page.close());
+  await page.restore();
   parts.hooks.restore(arrived);
   down.push(() => listener.stop());
 

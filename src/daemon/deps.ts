@@ -2,6 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { networkInterfaces } from "node:os";
+import { fileURLToPath } from "node:url";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { createMdnsDiscovery } from "../discovery/mdns.ts";
 import type { PresenceDeps } from "../discovery/presence.ts";
@@ -20,6 +21,8 @@ export interface DaemonDeps {
   /** Addresses of this machine, of all interfaces, without zones; undefined when the system does not tell. */
   readonly ownAddresses: () => ReadonlySet<string> | undefined;
   readonly discovery: (deps: PresenceDeps) => Discovery;
+  /** Directory of the page's files, as they were built. */
+  readonly pageFiles: string;
 }
 
 /** The real world. `flags` are settings from the command line, `pretty` is for a log that a person reads. */
@@ -42,6 +45,7 @@ export async function realDeps(
     host,
     random: randomBytes,
     ownAddresses,
+    pageFiles: fileURLToPath(new URL("../ui", import.meta.url)),
     discovery: (deps) =>
       createMdnsDiscovery({
         ...deps,

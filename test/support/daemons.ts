@@ -18,6 +18,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { ControlClient } from "../../src/control/client.ts";
 import type { OfferView, PeerView, SendRequest, TransferView } from "../../src/control/schema.ts";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
@@ -31,6 +32,9 @@ import { MemoryLan, type MemoryNode } from "../../src/discovery/memory.ts";
 import { CountedClock, LeakCheck } from "./leaks.ts";
 import { LogLines } from "./log-lines.ts";
 import { eventually } from "./process.ts";
+
+/** Files such as the page has, which are not built when this is run from the sources. */
+const PAGE_FILES = fileURLToPath(new URL("page-files", import.meta.url));
 
 export interface RoomOptions {
   /** @default the real one */
@@ -183,6 +187,7 @@ export class TestDaemon {
       },
       random: randomBytes,
       ownAddresses,
+      pageFiles: PAGE_FILES,
       discovery: (deps) => {
         this.#node = this.#room.lan.join(deps);
         const { discovery } = this.#node;

@@ -1,6 +1,6 @@
 /** Transfers from this device: what a user wants of them, and what earlier runs left. */
 
-import type { SendRequest, StreamRequest, TransferView } from "../../control/schema.ts";
+import type { BundleRequest, SendRequest, StreamRequest, TransferView } from "../../control/schema.ts";
 import { LanxferError, toLanxferError } from "../../core/errors.ts";
 import type { DeviceId, TransferId } from "../../core/ids.ts";
 import { checkFileName } from "../../core/names.ts";
@@ -12,6 +12,7 @@ import { Delivery, type DeliveryDeps, type Order, type Standing } from "./delive
 import type { Job } from "./job.ts";
 import { Orders, type OrdersDeps, type Wanted } from "./orders.ts";
 import { Scheduler } from "./scheduler.ts";
+import type { Unpacked } from "./unpack.ts";
 
 export interface OutgoingDeps extends DeliveryDeps, OrdersDeps {
   /** A device with our present name for it; undefined when it is not trusted any more. */
@@ -99,9 +100,29 @@ export class Outgoing {
     request: StreamRequest,
     content: AsyncIterable<Uint8Array>,
   ): Promise<TransferView> {
-    const { outbox, sessions, spool } = this.#deps;
-    const { name, queue } = request;
-    checkFileName(name);
+    checkFileName(request.name);
+    return this.#spooled(recipient, request, async (id, signal) => {
+      const { path, bytes } = await this.#deps.spool.receive(id, request.name, content, signal);
+      return { paths: [path], bytes };
+    });
+  }
+
+  /** The same for files and folders, in one transfer. Throws what Spool.unpack throws. */
+  async bundle(
+    recipient: Recipient,
+    request: BundleRequest,
+    content: AsyncIterable<Uint8Array>,
+  ): Promise<TransferView> {
+    return this.#spooled(recipient, request, (id, signal) => this.#deps.spool.unpack(id, content, signal));
+  }
+
+  async #spooled(
+    recipient: Recipient,
+    request: BundleRequest,
+    copy: (id: TransferId, signal: AbortSignal) => Promise<Unpacked>,
+  ): Promise<TransferView> {
+    const { outbox, sessions } = this.#deps;
+    const { queue } = request;
     this.#orders.assertRoom();
     const wanted = this.#orders.from({ ...request, paths: [] });
     const standing = { recipient, begunAt: null };
@@ -109,8 +130,8 @@ export class Outgoing {
       try {
         // Whoever pipes for an hour should not learn only then that nobody is there.
         if (queue === undefined || queue.reachable) await sessions.probe(recipient, signal);
-        const { path, bytes } = await spool.receive(wanted.id, name, content, signal);
-        const order = { ...wanted, paths: [path], copied: bytes };
+        const { paths, bytes } = await copy(wanted.id, signal);
+        const order = { ...wanted, paths, copied: bytes };
         if (queue === undefined) return this.#start(order, standing);
         const totals = await this.#orders.measure(order, signal);
         return this.#add(await this.#orders.queued(order, recipient, totals, queue.ttl), standing);

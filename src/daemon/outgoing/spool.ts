@@ -1,7 +1,7 @@
 /**
  * Copies of what will not be there when it is sent: sources that will go away,
  * which share their blocks with the copy where the file system can do that, and
- * what is piped in. A copy lies in the directory of its transfer (outbox.ts), and
+ * what is piped in or comes from a browser. A copy lies in the directory of its transfer (outbox.ts), and
  * goes with it; one that a crash left without a job goes at the next start.
  */
 
@@ -18,6 +18,7 @@ import { type SourceEntry, type Sources, sourceError, walk } from "../../transfe
 import { isDiskFull } from "../../transfer/staging.ts";
 import type { Outbox } from "./outbox.ts";
 import { diskFull, type SpoolRoom } from "./spool-room.ts";
+import { type Unpacked, unpack } from "./unpack.ts";
 
 /** Files that are copied at a time, each in pieces: the threads for disks serve others, too. */
 const WIDTH = 8;
@@ -87,6 +88,28 @@ export class Spool {
       }
       for (const directory of [root, join(root, "..")]) await syncDirectory(directory);
       return { path, bytes };
+    });
+  }
+
+  /**
+   * Writes what comes as a bundle, with its folders. The same as for `receive`, and
+   * as for `unpack`.
+   */
+  async unpack(id: TransferId, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<Unpacked> {
+    return this.#into(id, async (root) => {
+      const on = await fileSystemOf(root, (await lstat(root)).dev);
+      const unpacked = await unpack(
+        root,
+        content,
+        {
+          take: (bytes) => this.#deps.room.take(id, bytes),
+          flush: (file) => this.#deps.flusher.flush(file, on),
+          flushFolder: (path) => this.#flush(path, on),
+        },
+        signal,
+      );
+      await syncDirectory(join(root, ".."));
+      return unpacked;
     });
   }
 

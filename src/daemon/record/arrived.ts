@@ -39,8 +39,9 @@ export async function arrived(history: History, { from, limit = Infinity }: Want
 function viewsOf(line: HistoryView): InboxView[] {
   // Of a folder we know its size only when it came alone.
   const bytes = line.items.length === 1 ? line.bytes : null;
-  return line.items.flatMap(({ path, type }) =>
-    path === null ? [] : [{ path, name: basename(path), type, bytes, from: line.peer, at: line.at }],
+  const { peer: from, at, id: transfer } = line;
+  return line.items.flatMap(({ path, type }, item) =>
+    path === null ? [] : [{ path, name: basename(path), type, bytes, from, at, transfer, item }],
   );
 }
 

@@ -154,6 +154,8 @@ export function inbox(change: Partial<InboxView> = {}): InboxView {
     bytes: 3_100_000_000,
     from: { id: ID, name: "alice" },
     at: MIDDAY,
+    transfer: "tttttttttttttttt",
+    item: 0,
     ...change,
   };
 }

@@ -129,7 +129,9 @@ export class Host {
 
   /** Limits what this host sends, in megabits a second; Infinity lifts the limit. */
   async shape(megabits: number): Promise<void> {
-    const limit = Number.isFinite(megabits) ? `tbf rate ${megabits}mbit burst 64kb latency 50ms` : "pfifo";
+    // What passes at once has to last until the kernel looks again, 4 ms later at worst.
+    const burst = Math.max(64, megabits);
+    const limit = Number.isFinite(megabits) ? `tbf rate ${megabits}mbit burst ${burst}kb latency 50ms` : "pfifo";
     await must(this.namespace.enter(["tc", "qdisc", "replace", "dev", "eth0", "root", ...limit.split(" ")]));
   }
 

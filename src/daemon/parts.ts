@@ -30,6 +30,7 @@ import { LandedTransfers } from "./incoming/landed.ts";
 import { Offers } from "./incoming/offers.ts";
 import { Mirror, markOf } from "./mirror.ts";
 import { Notices } from "./notices.ts";
+import { follow } from "./outgoing/follow.ts";
 import { Outbox } from "./outgoing/outbox.ts";
 import { Outgoing } from "./outgoing/outgoing.ts";
 import { QueueClock } from "./outgoing/queue-clock.ts";
@@ -250,7 +251,13 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     ttl: () => config.get("queue.ttl"),
     spool: new Spool({ outbox, room: spoolRoom, files, flusher }),
     queueTime: () => queueClock.now(),
-    sessions: new Sessions({ clock, reach: (to, signal) => reach.link(to, ALPN_TRANSFER, signal), hello, met }),
+    sessions: new Sessions({
+      clock,
+      reach: (to, signal) => reach.link(to, ALPN_TRANSFER, signal),
+      hello,
+      follow: (link) => follow(link, { clock, probe, discovery }),
+      met,
+    }),
     isPresent: (id) => discovery.peers().some((peer) => peer.id === id && peer.state === "present"),
     ended,
   });

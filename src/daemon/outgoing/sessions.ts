@@ -3,7 +3,7 @@
  * the same device (PROTOCOL 4): five hundred queued ones need one handshake.
  */
 
-import type { Clock } from "../../core/clock.ts";
+import type { Cancel, Clock } from "../../core/clock.ts";
 import type { DeviceId } from "../../core/ids.ts";
 import type { RateLimit } from "../../core/rate-limit.ts";
 import type { Link } from "../../transfer/link.ts";
@@ -17,6 +17,8 @@ export interface SessionsDeps {
   /** Resolves to a link to this very device, or rejects with why there is none. */
   readonly reach: (recipient: Recipient, signal: AbortSignal) => Promise<Link>;
   readonly hello: () => MessageOf<"hello">;
+  /** Ends a link whose device has moved, until the returned function is called. */
+  readonly follow: (link: Link) => Cancel;
   /** Told where a peer said it listens. */
   readonly met: (link: Link, hello: MessageOf<"hello">) => void;
 }
@@ -24,6 +26,7 @@ export interface SessionsDeps {
 export interface Session {
   readonly link: Link;
   readonly sender: SenderSession;
+  readonly unfollow: Cancel;
 }
 
 export class Sessions {
@@ -50,13 +53,19 @@ export class Sessions {
 
   /** Ends the use of a session; with `keep` it waits for the next one, until `drop`. Never rejects. */
   async close(device: DeviceId, session: Session, keep: boolean): Promise<void> {
-    if (!keep || this.#kept.has(device)) await session.sender.close();
+    if (!keep || this.#kept.has(device)) await this.#end(session);
     else this.#kept.set(device, session);
   }
 
   /** Nothing more is to go to that device for now. Never rejects. */
   async drop(device: DeviceId): Promise<void> {
-    await this.#take(device)?.sender.close();
+    const kept = this.#take(device);
+    if (kept !== undefined) await this.#end(kept);
+  }
+
+  async #end({ sender, unfollow }: Session): Promise<void> {
+    unfollow();
+    await sender.close();
   }
 
   #take(device: DeviceId): Session | undefined {
@@ -66,12 +75,12 @@ export class Sessions {
   }
 
   #dial(recipient: Recipient, signal: AbortSignal): Promise<Session> {
-    const { clock, reach, hello, met } = this.#deps;
+    const { clock, reach, hello, follow, met } = this.#deps;
     const attempt = async (): Promise<Session> => {
       const link = await reach(recipient, signal);
       const { session: sender, peer } = await SenderSession.open(link, hello(), signal);
       met(link, peer);
-      return { link, sender };
+      return { link, sender, unfollow: follow(link) };
     };
     return insist(attempt, clock, signal);
   }

@@ -405,6 +405,8 @@ export const settingView = z.object({
   value: z.unknown(),
   source: z.enum(["default", "file", "environment", "flag"]),
   description: z.string(),
+  /** The only values there are; null where there are too many to be listed. */
+  choices: z.array(z.string()).nullable(),
 });
 export type SettingView = z.infer<typeof settingView>;
 

@@ -11,8 +11,25 @@ import type { Ui } from "./ui.ts";
 /** Carries out one command. Throws LanxferErrors. Aborted by `signal`, it may throw or return anything. */
 export type Run<Args> = (client: ControlClient, args: Args, ui: Ui, signal: AbortSignal) => Promise<ExitCode>;
 
+/**
+ * What the daemon has to be asked for: peers that are here (`peers` with commas
+ * between), paired devices; the transfers that a command can do something about;
+ * offers; settings, and the values of the one named before.
+ */
+export type AskedKind =
+  | "peer"
+  | "peers"
+  | "device"
+  | "cancellable"
+  | "retryable"
+  | "pausable"
+  | "paused"
+  | "offer"
+  | "setting"
+  | "value";
+
 /** What a value is, so that a shell can complete it. */
-export type Kind = "peer" | "device" | "path" | "text";
+export type Kind = AskedKind | "path" | "text";
 
 export interface Positional {
   readonly name: string;
@@ -31,7 +48,7 @@ export interface Option {
   readonly short?: string;
   /** The option takes a value, which is parsed so. Throws E_USAGE. Without this it is a switch. */
   readonly parse?: (text: string) => unknown;
-  /** What its value is called in the manual. @default the name of the option */
+  /** What its value is called in the manual; a `device` and a `file` are completed. @default the name of the option */
   readonly takes?: string;
   /** May be given more than once; what it takes is a list. */
   readonly many?: true;

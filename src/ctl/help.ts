@@ -1,7 +1,7 @@
 /**
- * Help, the explanation of a wrong command line, and the completion scripts:
- * what yargs does with our table of commands. It is the only importer of yargs,
- * and is itself loaded only when one of these is needed (see arguments.ts).
+ * Help, and the explanation of a wrong command line: what yargs does with our
+ * table of commands. It is the only importer of yargs, and is itself loaded only
+ * when one of these is needed (see arguments.ts).
  */
 
 import yargs, { type Argv } from "yargs";
@@ -43,26 +43,6 @@ export async function explainMistake(argv: readonly string[], program: Program):
   // What it would have meant comes first from yargs; what is wrong reads better first.
   const text = [...new Set(complaints)].sort((a, b) => Number(isAdvice(a)) - Number(isAdvice(b))).join("; ");
   return new LanxferError("E_USAGE", { text: text || "the arguments do not fit the command" });
-}
-
-/**
- * The script that a shell loads to complete our commands. yargs takes the shell
- * from the environment, so `env` must be that of the process; it is changed.
- */
-export async function completionScript(shell: string | undefined, env: NodeJS.ProcessEnv): Promise<string> {
-  if (shell !== undefined) {
-    env["SHELL"] = shell;
-    delete env["ZSH_NAME"];
-  }
-  let text = "";
-  const parser = yargs([]).scriptName(NAME);
-  parser.command("completion", false, {}, () => {
-    parser.showCompletionScript();
-  });
-  await parser.parseAsync(["completion"], {}, (_error: unknown, _args: unknown, output: string) => {
-    text = output;
-  });
-  return text;
 }
 
 /** What yargs says, in the form of our errors. */

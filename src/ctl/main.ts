@@ -13,13 +13,14 @@ import { places } from "../core/places.ts";
 import { VERSION } from "../core/version.ts";
 import { asksFor, readArguments } from "./arguments.ts";
 import { ownsDirectory, userName, waitForDaemon } from "./connect.ts";
+import type { AskedKind } from "./grammar.ts";
 import { COMMANDS, GROUPS } from "./program.ts";
+import { answer, COMPLETE } from "./shells.ts";
 import { Ui } from "./ui.ts";
 import { refuseInvite } from "./values.ts";
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
-const COMPLETE = "--get-yargs-completions"; // what the scripts of yargs call us with
-const COMPLETION_PATIENCE = 250; // ms: a shell waits for us, and a person for the shell
+const COMPLETION_PATIENCE = 150; // ms, after some 100 for our start: a person waits for the shell, and it for us
 
 const program = { commands: COMMANDS, groups: GROUPS };
 
@@ -67,15 +68,14 @@ async function explain(argv: readonly string[]): Promise<ExitCode> {
 }
 
 /** What the completion script asks for. When it fails there is nothing to offer, and no place for an error. */
-async function complete(words: readonly string[]): Promise<void> {
+async function complete([shell = "", ...words]: readonly string[]): Promise<void> {
   const { completions } = await import("./complete.ts");
   const signal = AbortSignal.timeout(COMPLETION_PATIENCE);
-  const names = async (kind: "peer" | "device") => {
-    const { knownNames } = await import("./names.ts");
-    return await knownNames(new ControlClient(socketPath(), VERSION), kind, signal);
+  const ask = async (kind: AskedKind, before: string) => {
+    const { candidates } = await import("./candidates.ts");
+    return await candidates(new ControlClient(socketPath(), VERSION), kind, before, signal).catch(() => []);
   };
-  const offered = await completions(words, COMMANDS, names).catch(() => []);
-  process.stdout.write(offered.map((word) => `${word}\n`).join(""));
+  process.stdout.write(answer(shell, await completions(words, COMMANDS, ask)));
 }
 
 async function main(): Promise<void> {

@@ -1,6 +1,7 @@
 /** Every command of lanxferctl. What a command does is in its file; this says how it is called. */
 
 import { type Command, command, type Option, type Positional } from "./grammar.ts";
+import { SHELLS } from "./shells.ts";
 import {
   parseAddress,
   parseDuration,
@@ -23,18 +24,12 @@ import {
 
 const JSON_OUTPUT = { summary: "print one JSON object a line" } as const satisfies Option;
 
-const ID = {
-  name: "id",
-  summary: "its id, or the beginning of it",
-  arity: "one",
-  kind: "text",
-} as const satisfies Positional;
+const ID = { name: "id", summary: "its id, or the beginning of it", arity: "one" } as const;
 const TARGETS = {
   name: "target",
   summary: "its id, or the beginning of it; or a device, for all that goes there",
   arity: "many",
-  kind: "device",
-} as const satisfies Positional;
+} as const;
 const DEVICE = {
   name: "device",
   summary: "its name, its id, or the beginning of that",
@@ -50,7 +45,7 @@ const NULL = {
   short: "0",
   summary: "print paths, each with NUL after it and not a line break",
 } as const satisfies Option;
-const SETTING = { name: "name", summary: "the setting", arity: "one", kind: "text" } as const satisfies Positional;
+const SETTING = { name: "name", summary: "the setting", arity: "one", kind: "setting" } as const satisfies Positional;
 
 const SERVICE = {
   system: { summary: "one of the system, which runs without anybody logged in" },
@@ -98,7 +93,7 @@ export const COMMANDS: readonly Command[] = [
           name: "peer",
           summary: "name or id of the receiver; several with commas between them",
           arity: "one",
-          kind: "peer",
+          kind: "peers",
         },
         {
           name: "path",
@@ -149,27 +144,32 @@ export const COMMANDS: readonly Command[] = [
     async () => (await import("./commands/transfers.ts")).transfers,
   ),
   command(
-    { words: ["cancel"], summary: "end a transfer", positionals: [ID], options: {} },
+    { words: ["cancel"], summary: "end a transfer", positionals: [{ ...ID, kind: "cancellable" }], options: {} },
     async () => (await import("./commands/transfers.ts")).cancel,
   ),
   command(
     {
       words: ["pause"],
       summary: "keep a transfer from going on; what has arrived of it stays",
-      positionals: [TARGETS],
+      positionals: [{ ...TARGETS, kind: "pausable" }],
       options: {},
     },
     async () => (await import("./commands/transfers.ts")).pause,
   ),
   command(
-    { words: ["resume"], summary: "let a paused transfer go on", positionals: [TARGETS], options: {} },
+    {
+      words: ["resume"],
+      summary: "let a paused transfer go on",
+      positionals: [{ ...TARGETS, kind: "paused" }],
+      options: {},
+    },
     async () => (await import("./commands/transfers.ts")).resume,
   ),
   command(
     {
       words: ["retry"],
       summary: "go on with a transfer that failed, from what the receiver has",
-      positionals: [ID],
+      positionals: [{ ...ID, kind: "retryable" }],
       options: {},
     },
     async () => (await import("./commands/transfers.ts")).retry,
@@ -187,13 +187,13 @@ export const COMMANDS: readonly Command[] = [
     {
       words: ["accept"],
       summary: "take what is offered",
-      positionals: [ID],
+      positionals: [{ ...ID, kind: "offer" }],
       options: { pair: { summary: "also trust its sender from now on; nobody checks who that is" } },
     },
     async () => (await import("./commands/offers.ts")).accept,
   ),
   command(
-    { words: ["decline"], summary: "refuse what is offered", positionals: [ID], options: {} },
+    { words: ["decline"], summary: "refuse what is offered", positionals: [{ ...ID, kind: "offer" }], options: {} },
     async () => (await import("./commands/offers.ts")).decline,
   ),
   command(
@@ -376,7 +376,7 @@ export const COMMANDS: readonly Command[] = [
           name: "value",
           summary: "the value; of a list, the parts with commas between, or a JSON array",
           arity: "one",
-          kind: "text",
+          kind: "value",
         },
       ],
       options: { json: JSON_OUTPUT },
@@ -446,7 +446,7 @@ export const COMMANDS: readonly Command[] = [
           summary: "the shell (that of $SHELL)",
           arity: "optional",
           kind: "text",
-          choices: ["bash", "zsh", "fish"],
+          choices: SHELLS,
         },
       ],
       options: {},

@@ -14,7 +14,7 @@ import type { DaemonDeps } from "./deps.ts";
 import { allChecks, type DoctorFacts } from "./doctor/checks.ts";
 import { examine } from "./doctor/doctor.ts";
 import { inboxSpace } from "./host/inbox.ts";
-import { SETTINGS, type SettingName } from "./host/settings.ts";
+import { choicesOf, SETTINGS, type SettingName } from "./host/settings.ts";
 import { namesakeOf } from "./namesakes.ts";
 import type { Recipient } from "./outgoing/attempt.ts";
 import { preview } from "./outgoing/preview.ts";
@@ -113,7 +113,7 @@ export function createHandlers(deps: DaemonDeps, parts: Parts, page: Pick<Page, 
   const setting = (name: SettingName): SettingView => {
     const { description, live } = SETTINGS[name];
     const note = live ? description : `${description} (from the next start of lanxferd)`;
-    return { name, value: config.get(name), source: config.source(name), description: note };
+    return { name, value: config.get(name), source: config.source(name), description: note, choices: choicesOf(name) };
   };
   const changed = async (name: SettingName): Promise<SettingView> => {
     if (name === "log.level") log.setLevel(config.get(name));

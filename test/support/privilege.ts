@@ -65,6 +65,9 @@ const PROBES = {
     asks: "programs that read property lists and Ruby (libplist-utils, ruby)",
   },
   manual: { script: "command -v mandoc", asks: "mandoc (mandoc)" },
+  bash: { script: "command -v bash && command -v script", asks: "bash and a terminal (bsdutils)" },
+  zsh: { script: "command -v zsh && command -v script", asks: "zsh and a terminal (zsh, bsdutils)" },
+  fish: { script: "command -v fish && command -v script", asks: "fish and a terminal (fish, bsdutils)" },
   units: {
     script: "systemd-analyze --version",
     asks: "systemd-analyze (systemd)",

@@ -2,15 +2,15 @@
 
 import type { ControlClient } from "../../control/client.ts";
 import type { ExitCode } from "../../core/errors.ts";
-import { completionScript } from "../help.ts";
+import { type Shell, scriptFor, shellOf } from "../shells.ts";
 import type { Ui } from "../ui.ts";
 
 export async function completion(
   _client: ControlClient,
-  args: { readonly shell: string | undefined },
+  args: { readonly shell: Shell | undefined },
   ui: Ui,
 ): Promise<ExitCode> {
-  const script = await completionScript(args.shell, ui.env);
-  ui.print(...script.split("\n"));
+  const script = scriptFor(args.shell ?? shellOf(ui.env["SHELL"]));
+  ui.print(...script.trimEnd().split("\n"));
   return 0;
 }

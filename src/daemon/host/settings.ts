@@ -126,6 +126,13 @@ export function isSettingName(name: string): name is SettingName {
   return Object.hasOwn(SETTINGS, name);
 }
 
+/** The only values of a setting, as text; null where there are too many to be listed. */
+export function choicesOf(name: SettingName): string[] | null {
+  const { schema } = SETTINGS[name];
+  if (schema instanceof z.ZodEnum) return schema.options.map(String);
+  return schema instanceof z.ZodBoolean ? ["true", "false"] : null;
+}
+
 export function defaultSettings(home: string, hostname: string): Settings {
   return {
     name: defaultName(hostname),

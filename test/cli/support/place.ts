@@ -89,6 +89,11 @@ export class Place {
     return this.#terminal(`exec ${quoted.join(" ")}`, options);
   }
 
+  /** Runs another program on a terminal of its own. */
+  commandOnTerminal(line: string, options: TerminalOptions): Terminal {
+    return this.#terminal(`exec ${line}`, options);
+  }
+
   /** Runs a line of shell, as `shell` does, on a terminal of its own. */
   shellOnTerminal(line: string): Terminal {
     return this.#terminal(`CTL="${process.execPath} ${PROGRAM}"; ${line}`, {});

@@ -195,7 +195,14 @@ export function status(change: Partial<StatusView> = {}): StatusView {
 }
 
 export function setting(change: Partial<SettingView> = {}): SettingView {
-  return { name: "name", value: "desk", source: "default", description: "how this device is called", ...change };
+  return {
+    name: "name",
+    value: "desk",
+    source: "default",
+    description: "how this device is called",
+    choices: null,
+    ...change,
+  };
 }
 
 export const IDENTITY = { id: ID, short: ID.slice(0, 8), formatted: ID.replace(/(.{4})(?=.)/g, "$1-"), name: "desk" };

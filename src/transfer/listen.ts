@@ -9,6 +9,7 @@ import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import type { Cancel, Clock } from "../core/clock.ts";
 import { LanxferError, systemCode, toLanxferError } from "../core/errors.ts";
 import { Doorkeeper } from "./doorkeeper.ts";
+import { endsOf, remoteOf, UNKNOWN } from "./ends.ts";
 import { type Credentials, prove, tlsOptions } from "./gate.ts";
 import { Link, type LinkOptions } from "./link.ts";
 import { ALPN_PAIR, ALPN_TRANSFER, OPENING_MS } from "./wire.ts";
@@ -74,16 +75,14 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   });
   // Nothing is read before somebody waits for it, and then little: it is a stranger's.
   const server = createServer({ pauseOnConnect: true, highWaterMark: 1 });
-  server.on("connection", (socket) => {
-    const key = endsOf(socket);
-    const address = socket.remoteAddress ?? "unknown";
+  const admit = (socket: Socket) => {
+    const { key, remote: address = UNKNOWN } = endsOf(socket);
     const late = () => {
       onRefused("too slow", address);
       socket.destroy();
     };
     const guest: Guest = { socket, address, stopTimer: clock.after(OPENING_MS, late) };
     open.set(key, guest);
-    socket.on("error", () => {}); // a port probe connects and closes; that is no event
     socket.once("readable", () => {
       if (socket.readableLength > 0) doorkeeper.spoke(guest);
       else socket.destroy();
@@ -94,22 +93,34 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       if (open.get(key) === guest) open.delete(key);
     });
     doorkeeper.enter(address, guest);
+  };
+  const greet = (socket: TLSSocket) => {
+    const guest = open.get(endsOf(socket).key);
+    guest?.stopTimer();
+    const link = new Link(socket, prove(socket, PROTOCOLS), options);
+    const known = options.onLink(link, () => guest && doorkeeper.leave(guest));
+    if (known && guest !== undefined) doorkeeper.recognise(guest, guest.address);
+  };
+  server.on("connection", (socket) => {
+    socket.on("error", () => {}); // a port probe connects and closes; that is no event
+    try {
+      admit(socket);
+    } catch (error) {
+      onRefused(systemCode(error) ?? "address", UNKNOWN);
+      socket.destroy();
+    }
   });
   secure.on("secureConnection", (socket: TLSSocket) => {
-    const guest = open.get(endsOf(socket));
     socket.on("error", () => {}); // until a Link takes over; a reset before that concerns nobody
-    guest?.stopTimer();
     try {
-      const link = new Link(socket, prove(socket, PROTOCOLS), options);
-      const known = options.onLink(link, () => guest && doorkeeper.leave(guest));
-      if (known && guest !== undefined) doorkeeper.recognise(guest, guest.address);
+      greet(socket);
     } catch (error) {
-      onRefused(toLanxferError(error).code, socket.remoteAddress ?? "unknown");
+      onRefused(systemCode(error) ?? toLanxferError(error).code, remoteOf(socket));
       socket.destroy();
     }
   });
   secure.on("tlsClientError", (error, socket) => {
-    if (systemCode(error) !== "ECONNRESET") onRefused("tls", socket.remoteAddress ?? "unknown");
+    if (systemCode(error) !== "ECONNRESET") onRefused("tls", remoteOf(socket));
     socket.destroy();
   });
 
@@ -142,9 +153,4 @@ export async function listen(options: ListenOptions): Promise<Listener> {
         for (const { socket } of open.values()) socket.destroy();
       }),
   };
-}
-
-/** A TLS socket and the TCP socket below it are different objects with the same ends. */
-function endsOf(socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress}`;
 }

@@ -29,7 +29,9 @@ suiteFor(["hosts"])("A daemon with few descriptors", () => {
     const socket = path.join(arena.bert.place.home, "run", "control.sock");
     const hanging: Socket[] = [];
     for (let n = 0; n < 100; n++) hanging.push(connect(socket).on("error", () => {}));
-    await expect.poll(() => usageOf(arena.bert.daemon.pid).descriptors).toBeGreaterThan(60);
+    const used = () => usageOf(arena.bert.daemon.pid).descriptors;
+    await expect.poll(used).toBeGreaterThan(60);
+    for (let before = 0; before !== used(); await sleep(200)) before = used();
     const { peak } = await arena.withstand("silent, 256 descriptors", "silent", { count: 400, ms: 2_000 });
     expect(peak.descriptors).toBeLessThan(DESCRIPTORS - 50);
     for (const each of hanging) each.destroy();
@@ -43,6 +45,23 @@ suiteFor(["hosts"])("A daemon with few descriptors", () => {
     expect(done).toBeGreaterThanOrEqual(16); // half of an eighth
     expect(ended.flatMap(({ error }) => error?.code ?? [])).toEqual(Array(40 - done).fill("E_BUSY"));
     await arena.clear(done);
+  });
+
+  it("that has none left to find out where somebody comes from lives", async () => {
+    const { hosts, bert, target } = arena;
+    const { pid } = bert.daemon;
+    // The system needs a descriptor to name the interface of a link-local address.
+    const [, address] = /inet6 (fe80\S+)\//.exec(await must(hosts.bert.namespace.enter(["ip", "-6", "address"]))) ?? [];
+    const before = usageOf(pid).descriptors;
+    for (const more of [1, 2, 3]) {
+      await must(["prlimit", `--pid=${pid}`, `--nofile=${before + more}:${DESCRIPTORS}`]);
+      const parameters = { ...target, host: `${address}%eth0`, count: 20, ms: 500 };
+      await reportOf(await arena.attack("silent", parameters));
+      expect(await arena.anna.ctl(["peers"])).toMatchObject({ code: 0 }); // asks by multicast, over IPv6 too
+      await must(["prlimit", `--pid=${pid}`, `--nofile=${DESCRIPTORS}:${DESCRIPTORS}`]);
+    }
+    expect(bert.daemon.pid).toBe(pid);
+    await arena.deliverFor(500);
   });
 
   it("that has none left lives, and is back as soon as there are some", async () => {

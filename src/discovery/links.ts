@@ -231,6 +231,7 @@ function fieldsOf({ address }: Slot): object {
 function reasonOf(error: unknown): string {
   const code = systemCode(error);
   if (code === "EADDRINUSE") return "another program holds UDP port 5353 for itself";
+  if (code === "EADDRNOTAVAIL") return "the address cannot be used yet";
   if (code !== undefined && !code.startsWith("ERR_")) return code; // else Node's own, of which only the message says anything
   return error instanceof Error ? error.message : String(error);
 }

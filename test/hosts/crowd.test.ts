@@ -67,16 +67,19 @@ suiteFor(["hosts"])("Among many devices, a daemon", () => {
     expect(await seen()).toBe(count);
     const packets = heard.questions + heard.answers - heardBefore.questions - heardBefore.answers;
     const rounds = WATCHED / 1000 / ROUND;
-    process.stderr.write(
-      `  ${count} others, ${WATCHED / 1000} s idle: ${packets} packets sent (${rounds} rounds), ${allFrames} frames in all, ` +
-        `${heard.connections - heardBefore.connections} connections, ` +
-        `${(((after.cpu - before.cpu) / WATCHED) * 100).toFixed(2)} % of a core, ${after.memory.toFixed(0)} MB\n`,
-    );
+    const cpu = ((after.cpu - before.cpu) / WATCHED) * 100;
+    const idle = `${count} others, idle for ${WATCHED / 1000} s`;
+    measured(`${idle}: multicast sent`, packets, `${rounds}: one in 5 s`, "packets");
+    measured(`${idle}: sent in all`, allFrames, "as many, and what the kernel has to say", "frames");
+    measured(`${idle}: a core`, cpu, count === 50 ? "0.5 %" : "no promise", "%");
+    measured(`${idle}: resident`, after.memory, count === 50 ? "90 MB" : "no promise", "MB");
     // One packet a round; a round more at the edge of what is watched.
     expect(packets).toBeGreaterThan(0);
     expect(packets).toBeLessThanOrEqual(rounds + 1 + REPEATS);
     expect(allFrames).toBeLessThanOrEqual(rounds + 1 + REPEATS + KERNEL);
     expect(heard.connections).toBe(heardBefore.connections);
-    expect(after.memory).toBeLessThan(150); // promised are 90 with 50 others
+    // Several times what is promised with 50 others: where it is busy, a machine makes everything costlier.
+    expect(cpu).toBeLessThan(2.5);
+    expect(after.memory).toBeLessThan(150);
   });
 });

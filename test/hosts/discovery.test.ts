@@ -44,7 +44,7 @@ suiteFor(["hosts"])("Devices on one link", () => {
       const there = await atAnna.first(is("up", device), 0, LONG);
       const back = await atDevice.first(is("up", anna), 0, LONG);
       measured(`${device.name} ready → seen by anna`, there.at - ready, "0.5 s");
-      measured(`${device.name} ready → sees anna`, back.at - ready, "0.5 s");
+      measured(`${device.name} ready → sees anna`, back.at - ready, "0.5 s, 1.2 s when another one came just before");
       expect(there.peer.endpoints[0]).toMatchObject({ interface: "eth0", source: "mdns" });
     }
     const atBert = await watch(bert);

@@ -39,6 +39,11 @@ suiteFor(["hosts", "firewall"])("The doctor", () => {
       await host.run(["nft", "delete", "table", "inet", "doctor"]);
     }
   };
+  /** Does what the doctor advises. */
+  const obey = async (host: Host, advice: string | null | undefined) => {
+    const command = /sudo (nft .*)$/.exec(advice ?? "")?.[1] ?? "false";
+    expect(await host.run(["sh", "-c", command])).toMatchObject({ code: 0, stderr: "" });
+  };
   const of = (findings: readonly FindingView[], check: string) => findings.filter((each) => each.check === check);
 
   it("finds nothing wrong with a healthy host, and says what it looked at", async () => {
@@ -60,8 +65,7 @@ suiteFor(["hosts", "firewall"])("The doctor", () => {
       const [rule] = of(findings, "firewall");
       expect(rule).toMatchObject({ state: "problem", text: expect.stringContaining("does not let UDP 5353 in") });
       expect(of(findings, "multicast").map(({ state }) => state)).toContain("problem");
-      const command = /sudo (nft .*)$/.exec(rule?.advice ?? "")?.[1] ?? "";
-      expect(await host.run(["sh", "-c", command])).toMatchObject({ code: 0 });
+      await obey(host, rule?.advice);
       const after = (await examined(anna)).findings;
       expect([...of(after, "firewall"), ...of(after, "multicast")].map(({ state }) => state)).not.toContain("problem");
     });
@@ -71,13 +75,16 @@ suiteFor(["hosts", "firewall"])("The doctor", () => {
     const { anna, bert } = trio.devices;
     await withFilter(trio.hosts.bert, ["tcp dport 25726 drop"], async () => {
       const there = (await examined(bert)).findings;
-      expect(of(there, "firewall")[0]?.text).toContain("does not let TCP 25726 in");
+      const [rule] = of(there, "firewall");
+      expect(rule?.text).toContain("does not let TCP 25726 in");
       const here = (await examined(anna)).findings;
       const unreached = of(here, "peers").find(({ state }) => state === "problem");
       expect(unreached).toMatchObject({
         text: expect.stringMatching(/^bert is seen but does not answer at 10\.77\.0\.\d+:25726$/),
         advice: expect.stringContaining("TCP 25726"),
       });
+      await obey(trio.hosts.bert, rule?.advice);
+      expect(of((await examined(anna)).findings, "peers").map(({ state }) => state)).toEqual(["ok"]);
     });
   });
 

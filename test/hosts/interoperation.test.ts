@@ -95,6 +95,11 @@ suiteFor(["hosts", "mounts", "avahi", "zeroconf"])("Beside other programs for mu
     expect(atAnna.changes.filter(({ change, peer }) => change === "down" || peer.state === "suspect")).toEqual([]);
   });
 
+  it("say who else uses the port", async () => {
+    const shared = /^ok +mdns +shares UDP 5353 with avahi-daemon \(process \d+\)$/m;
+    expect((await anna.ctl(["doctor"], { timeoutMs: 30_000 })).stdout).toMatch(shared);
+  });
+
   it("see what Avahi publishes as they see each other, and miss it when it is taken back", async () => {
     const id = idOf(7);
     const text = ["txtvers=1", "v=1", `id=${id}`, "name=Zoë's shelf", "boot=1", "more=of a later version"];

@@ -1,5 +1,5 @@
 /**
- * Measured times beside what is promised, for whoever reads the log: a line each
+ * What was measured, mostly times, beside what is promised, for whoever reads the log: a line each
  * as they come, and all of them as a table when the suites that measure have
  * ended (the exports setup and teardown are Vitest's). It asserts nothing.
  */
@@ -10,14 +10,16 @@ const FILE = "build/measured.jsonl";
 
 interface Row {
   readonly what: string;
-  readonly ms: number;
+  readonly value: number;
+  readonly unit: string;
   readonly promise: string;
 }
 
-export function measured(what: string, ms: number, promise: string): void {
-  process.stderr.write(`  ${what}: ${formatted(ms)} (${promise})\n`);
+export function measured(what: string, value: number, promise: string, unit = "ms"): void {
+  const row: Row = { what, value, unit, promise };
+  process.stderr.write(`  ${what}: ${formatted(row)} (${promise})\n`);
   mkdirSync("build", { recursive: true });
-  appendFileSync(FILE, `${JSON.stringify({ what, ms, promise } satisfies Row)}\n`);
+  appendFileSync(FILE, `${JSON.stringify(row)}\n`);
 }
 
 export function setup(): void {
@@ -27,8 +29,8 @@ export function setup(): void {
 export function teardown(): void {
   const rows = readRows();
   if (rows.length === 0) return;
-  const [what, ms] = [Math.max(...rows.map((row) => row.what.length)), 8];
-  const lines = rows.map((row) => `  ${row.what.padEnd(what)}  ${formatted(row.ms).padStart(ms)}  ${row.promise}`);
+  const [what, value] = [Math.max(...rows.map((row) => row.what.length)), 8];
+  const lines = rows.map((row) => `  ${row.what.padEnd(what)}  ${formatted(row).padStart(value)}  ${row.promise}`);
   process.stderr.write(`\nmeasured:\n${lines.join("\n")}\n`);
 }
 
@@ -41,6 +43,7 @@ function readRows(): Row[] {
   }
 }
 
-function formatted(ms: number): string {
-  return `${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms`;
+function formatted({ value, unit }: Row): string {
+  const digits = value < 1 ? 2 : value < 10 ? 1 : 0;
+  return `${Number.isInteger(value) ? value : value.toFixed(digits)} ${unit}`;
 }

@@ -230,6 +230,12 @@ describe("the links", () => {
     expect(happened).toEqual(["open eth0 192.0.2.2"]);
   });
 
+  it("say in words that an address is still being checked", () => {
+    start();
+    open.get("192.0.2.2")?.failed(system("EADDRNOTAVAIL"));
+    expect(links.interfaces()).toMatchObject([{ used: false, reason: "the address cannot be used yet" }]);
+  });
+
   it("that fail later stay open until they are replaced, since they may still hear", async () => {
     start();
     open.get("192.0.2.2")?.failed(system("ENETUNREACH"));

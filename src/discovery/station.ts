@@ -31,6 +31,9 @@ export interface StationListener {
 }
 
 const FAREWELL_AFTER = 250; // ms: until everybody has heard the new name, a goodbye of the old one looks like our end
+// For packets that wait to be read: everybody answers at once, and what Linux gives by
+// default has room for some 150. It also says how much of this we get, and doubles that.
+const RECEIVE_BUFFER = 512 * 1024; // bytes
 const STEP_OF_CLOSING = 250; // ms, for the goodbye and again for the socket
 
 export class Station {
@@ -153,7 +156,10 @@ export class Station {
   /** Puts our own layer between the socket, the decoder and the library's responder. */
   #interpose(): void {
     const listen = takeOver(this.#socket, "listening");
-    this.#socket.on("listening", () => this.#guard(listen));
+    this.#socket.on("listening", () => {
+      this.#makeRoom();
+      this.#guard(listen);
+    });
 
     const decode = takeOver(this.#socket, "message");
     this.#socket.on("message", (bytes: Buffer, origin: Origin) => {
@@ -177,6 +183,14 @@ export class Station {
     this.#mdns.on("warning", (error: Error) => {
       if (systemCode(error) !== undefined && "syscall" in error) this.#fail(error);
     });
+  }
+
+  #makeRoom(): void {
+    try {
+      this.#socket.setRecvBufferSize(RECEIVE_BUFFER);
+    } catch {
+      // It works with less.
+    }
   }
 
   /** Our addresses on this link. */

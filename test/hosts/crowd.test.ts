@@ -11,10 +11,11 @@ import { eventually, type Running } from "../support/process.ts";
 
 const CROWD = fileURLToPath(new URL("programs/crowd.mjs", import.meta.url));
 const FIRST = 20;
-const CALM = 4_000; // ms after the start, when all have announced themselves
+const CALM = 20_000; // ms after the start, when all have announced themselves and V8 has tidied up, which it does once
 const WATCHED = 60_000; // ms: less is too short for half a percent of a core
 const ROUND = 5; // s
-const REPEATS = 2; // announcements of the library's own, 13 s and 40 s after the first
+const PROBE = 15; // frames of one, at most
+const REPEATS = 1; // announcement of the library's own, 40 s after the first
 const KERNEL = 10; // frames that the system may send of its own, for groups and neighbours
 
 interface Heard {
@@ -76,8 +77,10 @@ suiteFor(["hosts"])("Among many devices, a daemon", () => {
     // One packet a round; a round more at the edge of what is watched.
     expect(packets).toBeGreaterThan(0);
     expect(packets).toBeLessThanOrEqual(rounds + 1 + REPEATS);
-    expect(allFrames).toBeLessThanOrEqual(rounds + 1 + REPEATS + KERNEL);
-    expect(heard.connections).toBe(heardBefore.connections);
+    // Nobody is asked who is heard. Where the machine is so busy that packets are lost, few are not.
+    const connections = heard.connections - heardBefore.connections;
+    expect(connections).toBeLessThanOrEqual(count / 25);
+    expect(allFrames).toBeLessThanOrEqual(rounds + 1 + REPEATS + KERNEL + connections * PROBE);
     // Several times what is promised with 50 others: where it is busy, a machine makes everything costlier.
     expect(cpu).toBeLessThan(2.5);
     expect(after.memory).toBeLessThan(150);

@@ -41,7 +41,7 @@ export async function openPairedTrio(): Promise<Trio> {
 async function seesOthers(device: Device): Promise<void> {
   const log = await PeerLog.open(device);
   for (const name of NAMES) {
-    if (name !== device.name) await log.first(({ peer }) => peer.name === name, 0, 10_000);
+    if (name !== device.name) await log.first(({ peer }) => peer.name === name, 0, 20_000);
   }
   await log.close();
 }

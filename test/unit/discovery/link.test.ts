@@ -123,6 +123,20 @@ describeOnLoopback("a link", () => {
     expect(heard.some((one) => one.heard.kind === "sighting" && one.heard.id === own.id)).toBe(false);
   });
 
+  it("hears everybody where many answer in the same instant", async () => {
+    const EACH = 80; // a source has a hundred packets a second
+    await using first = await Observer.open({ address: `${NETWORK}.2` });
+    await using second = await Observer.open({ address: `${NETWORK}.3` });
+    await using third = await Observer.open({ address: `${NETWORK}.4` });
+    open();
+    await eventually("an announcement", () => first.about(own.id)[0]);
+    const ids = Array.from({ length: 3 * EACH }, (_, n) => idOf(`${seed} ${n}`));
+    const packets = ids.map((id) => encode(recordsOf({ id })));
+    await Promise.all(packets.map((packet, n) => [first, second, third][Math.floor(n / EACH)]?.say(packet)));
+    const known = () => new Set(heard.flatMap((one) => (one.heard.kind === "sighting" ? [one.heard.id] : [])));
+    await eventually("all of them", () => (ids.every((id) => known().has(id)) ? true : undefined));
+  });
+
   it("answers a question of another host's responder, and none from an ordinary port", async () => {
     await using observer = await Observer.open({ address: ADDRESS });
     await using stranger = await Observer.open({ port: 0, address: ADDRESS });

@@ -82,7 +82,7 @@ export async function openLanxfer(directory, { wire, options }) {
     await sender.ctl(["pair", "--invite", "-"], { input: await receiver.ctl(["invite"]) });
     return {
       inbox: receiver.inbox,
-      copy: (source, signal) => sender.ctl(["send", "receiver", source], { signal }),
+      copy: (source, signal) => sender.ctl(["send", "--always", "receiver", source], { signal }),
       close,
       resetPeak: async () => void (await Promise.all(daemons.map((daemon) => daemon.resetPeak()))),
       peaks: async () => [

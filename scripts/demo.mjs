@@ -67,7 +67,8 @@ async function demo() {
   chmodSync(join(folder, "run me.sh"), 0o755);
 
   await show(bob, ["send", "alice", "report.pdf", "photos 2026"]);
-  await show(bob, ["send", "alice", "report.pdf"]); // nothing is overwritten
+  await show(bob, ["send", "alice", "report.pdf"]); // what is there is not sent again
+  await show(bob, ["send", "alice", "report.pdf", "--always"]); // nothing is overwritten
   await show(alice, ["inbox"]);
 
   const inbox = join(alice.home, "LanInbox");

@@ -129,7 +129,12 @@ export const itemView = z.object({
   path: z.string().nullable(),
   /** Digest of a file's content, as the protocol defines it; null until it is known, and for a folder. */
   root: z.string().nullable(),
+  /** The receiver had it under the name `as` from an earlier transfer; nothing was published. */
+  there: z.boolean(),
 });
+
+/** What the receiver had from earlier transfers: it did not travel. */
+const alreadyView = z.object({ entries: z.number().int(), bytes: z.number().int() });
 
 export const transferView = z.object({
   id: z.string(),
@@ -147,6 +152,7 @@ export const transferView = z.object({
   moved: z.number().int(),
   /** Bytes that an earlier attempt had moved and this one does not have to; 0 when nothing was taken up. */
   resumed: z.number().int(),
+  already: alreadyView,
   /** What interrupted it, while it is waiting or queued. */
   waitingFor: errorView.nullable(),
   /** Null when it was not queued, and of what is received. */
@@ -223,6 +229,7 @@ export const historyView = z.object({
   count: z.number().int(),
   entries: z.number().int(),
   bytes: z.number().int(),
+  already: alreadyView,
   /** From the beginning to the end, with all attempts and the waits between them. */
   ms: z.number().int(),
   error: errorView.nullable(),
@@ -445,6 +452,8 @@ export const sendRequest = z.object({
   unpaired: z.boolean().optional(),
   /** What of it is left out. */
   exclude: z.array(pattern).max(256).optional(),
+  /** Send also what the receiver has from earlier transfers. */
+  always: z.boolean().optional(),
   note: z.string().refine(isNote, `a note is one line of printable text, at most ${MAX_NOTE} bytes`).optional(),
   /** Deliver it whenever the device is there; without this, now or never. Answered when that is durable. */
   queue: queueRequest.optional(),

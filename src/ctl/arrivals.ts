@@ -113,7 +113,7 @@ class Ledger {
   /** Takes note of those that are not known, and returns them. */
   enter(all: readonly Told[]): Arrival[] {
     // The history and the list of transfers may both have it.
-    const incoming = new Map(all.filter(({ direction }) => direction === "in").map((one) => [keyOf(one), one]));
+    const incoming = new Map(all.filter(hasBrought).map((one) => [keyOf(one), one]));
     const fresh = [...incoming].filter(([key]) => !this.#known.has(key));
     for (const [key] of fresh) this.#known.add(key);
     for (const key of this.#known) {
@@ -136,6 +136,12 @@ function keyOf({ direction, peer, id }: Told): string {
   return `${direction}:${peer.id}:${id}`;
 }
 
+/** Of what stood in the inbox before, nothing has arrived. */
+function hasBrought({ direction, items }: Told): boolean {
+  return direction === "in" && !(items.length > 0 && items.every(({ there }) => there));
+}
+
 function arrivalOf({ id, peer, items, entries, bytes }: Told): Arrival {
-  return { id, from: peer, paths: items.flatMap(({ path }) => path ?? []), entries, bytes };
+  const paths = items.flatMap(({ path, there }) => (path === null || there ? [] : [path]));
+  return { id, from: peer, paths, entries, bytes };
 }

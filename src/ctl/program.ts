@@ -112,6 +112,7 @@ export const COMMANDS: readonly Command[] = [
           takes: "pattern",
           many: true,
         },
+        always: { summary: "send also what the receiver has already" },
         note: { summary: "a line of text for the receiver", parse: parseNote, takes: "text" },
         name: { summary: "what the file is called that is piped in", parse: parseFileName },
         "dry-run": { summary: "only show what would be sent" },

@@ -91,7 +91,11 @@ export class SendReport {
     const { transfer } = this.#progress;
     switch (transfer.state) {
       case "done":
-        this.#ui.print(summary(this.#progress, this.#ui.clock.monotonic()), ...otherNames(transfer));
+        this.#ui.print(
+          summary(this.#progress, this.#ui.clock.monotonic()),
+          ...thereAs(transfer),
+          ...otherNames(transfer),
+        );
         if (!this.#ui.json) this.#ui.notice(...leftOut(transfer));
         return 0;
       case "failed":
@@ -169,10 +173,21 @@ function arrived(transfer: TransferView): string[] {
   return names.length === 0 ? [] : ["arrived before that:", ...shortened(names, names.length)];
 }
 
+/** Where the receiver has what it had before. */
+function thereAs({ items, peer }: TransferView): string[] {
+  const there = items.filter((item) => item.there);
+  const lines = there.map(({ name, as }) =>
+    items.length > 1
+      ? `${safe(name)} is already there as "${safe(as ?? "")}"`
+      : `${safe(peer.name)} has it as "${safe(as ?? "")}"`,
+  );
+  return shortened(lines, lines.length);
+}
+
 /** What the receiver had to call otherwise. */
 function otherNames(transfer: TransferView): string[] {
   const items = transfer.items
-    .filter(({ name, as }) => as !== null && as !== name)
+    .filter(({ name, as, there }) => as !== null && as !== name && !there)
     .map(({ name, as }) => `${transfer.items.length > 1 ? `${safe(name)} ` : ""}saved as "${safe(as ?? "")}"`);
   const inner = transfer.renamed.map((one) => `${path(one.path)} saved as "${safe(one.as)}"`);
   return [...items, ...shortened(inner, transfer.renamed.length)];

@@ -106,6 +106,7 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
   down.push(state.queueClock.keep());
   const arrived = await recall(state.history);
   parts.landed.load(arrived);
+  await parts.arrivals.load(arrived);
   await parts.incoming.restore(await findKept(parts.listening.inbox, state.key.id));
   down.push(parts.interrupted.watch());
 

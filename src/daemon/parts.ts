@@ -22,6 +22,7 @@ import { showNotice } from "./host/notify.ts";
 import type { Sandbox } from "./host/sandbox.ts";
 import { LoopDelay } from "./host/usage.ts";
 import { Admission } from "./incoming/admission.ts";
+import { Arrivals } from "./incoming/arrivals.ts";
 import { inherited } from "./incoming/hook-environment.ts";
 import { Hooks } from "./incoming/hooks.ts";
 import { Incoming } from "./incoming/incoming.ts";
@@ -42,6 +43,7 @@ import { createProbe, Reach } from "./reach.ts";
 import { Contacts } from "./record/contacts.ts";
 import { Events } from "./record/events.ts";
 import { History } from "./record/history.ts";
+import { isAllThere } from "./record/history-lines.ts";
 import { Refusals } from "./record/refusals.ts";
 import { Suspicions } from "./record/suspicions.ts";
 import { Tally } from "./record/tally.ts";
@@ -82,6 +84,7 @@ export interface Parts extends State {
   readonly offers: Offers;
   readonly admission: Admission;
   readonly landed: LandedTransfers;
+  readonly arrivals: Arrivals;
   readonly interrupted: Interrupted;
   readonly incoming: Incoming;
   readonly outgoing: Outgoing;
@@ -195,7 +198,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
   };
   const ended = async (record: TransferRecord): Promise<void> => {
     const { direction, state } = record.view;
-    const hasArrived = direction === "in" && state === "done";
+    const hasArrived = direction === "in" && state === "done" && !isAllThere(record.view);
     if (hasArrived) notices.arrived(record.view);
     const line = historyView(record.view, record.elapsed, hasArrived ? hooks.planned() : null);
     tally.ended(direction, line.result);
@@ -213,6 +216,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
   const files = new SmallFiles();
   const flusher = new Flusher(clock);
   const landed = new LandedTransfers(clock);
+  const arrivals = new Arrivals(`${host.places.state}/arrived`, log);
   const interrupted = new Interrupted({ self: key.id, clock, log, inbox, ended });
   const incoming = new Incoming({
     self: key.id,
@@ -228,6 +232,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     admission,
     interrupted,
     landed,
+    arrivals,
     inbox,
     parallel,
     trust: { paired, unpaired: () => config.get("unpaired") },
@@ -284,6 +289,7 @@ export function assemble(deps: DaemonDeps, state: State): Parts {
     offers,
     admission,
     landed,
+    arrivals,
     interrupted,
     incoming,
     outgoing,

@@ -54,8 +54,8 @@ export function deviceView(device: Device): DeviceView {
 /** The line that an ended transfer leaves in the history. */
 export function historyView(transfer: TransferView, ms: number, hook: HookView | null): HistoryView {
   const { id, direction, peer, state, items, entries, bytes, error, endedAt, startedAt } = transfer;
-  const { count, note, sourceChanged } = transfer;
+  const { count, note, sourceChanged, already } = transfer;
   const result = state === "done" || state === "cancelled" ? state : "failed";
-  const what = { items, count, entries, bytes, note, sourceChanged };
+  const what = { items, count, entries, bytes, already, note, sourceChanged };
   return { v: 1, at: endedAt ?? startedAt, id, direction, peer, result, ...what, ms, error, hook };
 }

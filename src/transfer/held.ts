@@ -14,7 +14,7 @@ import { isNotThere, PinnedDir } from "./pinned.ts";
 import { statsOf } from "./settle.ts";
 import { BLOCK_SIZE, type MessageOf, MiB } from "./wire.ts";
 
-type HaveItem = MessageOf<"have">["items"][number];
+export type HaveItem = MessageOf<"have">["items"][number];
 
 /** An entry that is here. Small, because there may be a hundred thousand. */
 export class HeldEntry {

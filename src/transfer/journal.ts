@@ -24,10 +24,10 @@ export const JOURNAL = "journal";
 const MAX_LINE = MAX_CONTROL + 4096;
 
 /** What a journal says; undefined when there is none, or nothing that can be relied on. Rejects when it cannot be read. */
-export async function readJournal(dir: PinnedDir): Promise<JournalRecord | undefined> {
+export async function readJournal(path: string): Promise<JournalRecord | undefined> {
   let handle: FileHandle | undefined;
   try {
-    handle = await open(dir.path(JOURNAL), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     if (!(await handle.stat()).isFile()) return undefined;
     const reading = new Reading();
     let length = 0;

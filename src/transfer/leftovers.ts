@@ -66,7 +66,11 @@ export function isPublished(): LanxferError {
   return new LanxferError("E_PROTO", { text: "sends again what is published" });
 }
 
-function takesUp(entry: Entry, { facts, blocks, published }: HeldEntry): boolean {
+/** Whether an entry takes up just what is here. */
+export function takesUp(
+  entry: Entry,
+  { facts, blocks, published }: Pick<HeldEntry, "facts" | "blocks" | "published">,
+): boolean {
   return (
     blocks === entry.held &&
     facts.type === entry.type &&

@@ -17,6 +17,8 @@ export interface OutgoingTransfer extends Sources {
   readonly id: TransferId;
   /** What the user says about it (core/text.ts, isNote). */
   readonly note: string | null;
+  /** What the receiver has from earlier transfers need not be sent again. @default false */
+  readonly there?: boolean;
   readonly files: SmallFiles;
   /** What a first walk over them found; the second one has to find the same. */
   readonly totals: SourceTotals;
@@ -34,13 +36,22 @@ export type SenderEvent =
   | { readonly type: "accepted" }
   /** This many bytes need not be sent again. Told before `accepted` and, when it turns out to be less, once more. */
   | { readonly type: "resumed"; readonly bytes: number }
+  /** The receiver had so many files and bytes of what was come to so far from earlier transfers. */
+  | { readonly type: "already"; readonly entries: number; readonly bytes: number }
   /** The receiver has verified and written this many bytes in all. */
   | { readonly type: "moved"; readonly bytes: number }
   /**
    * A top-level item is under its final name; `item` counts from 0 in the order of
    * `totals.items`. `root` is that of a file, where this attempt has come to it.
+   * `there`: it stood there already.
    */
-  | { readonly type: "saved"; readonly item: number; readonly as: string; readonly root: string | undefined }
+  | {
+      readonly type: "saved";
+      readonly item: number;
+      readonly as: string;
+      readonly root: string | undefined;
+      readonly there: boolean;
+    }
   /** An inner name had to be changed. */
   | { readonly type: "renamed"; readonly path: string; readonly as: string }
   /** Everything is sent; the receiver flushes and publishes. */
@@ -72,12 +83,13 @@ export class Outgoing {
   /** Entries that are not yet reported as saved. */
   readonly #unsaved = new Map<number, Unsaved>();
   /** Top-level items of which the receiver said that they had landed earlier, and their names. */
-  readonly #landed = new Map<number, string>();
+  readonly #landed = new Map<number, { readonly as: string; readonly there: boolean }>();
   #resumed = 0;
+  #already = 0;
 
   constructor(transfer: OutgoingTransfer) {
     this.transfer = transfer;
-    this.resumption = new Resumption(transfer.totals, transfer.log);
+    this.resumption = new Resumption(transfer.totals, transfer.log, transfer.there);
     this.answer = new Promise((resolve, reject) => {
       this.#answer = resolve;
       for (const signal of [this.#stop.signal, transfer.signal]) {
@@ -117,7 +129,7 @@ export class Outgoing {
         this.resumption.heard(message.items);
         break;
       case "landed":
-        for (const { item, as } of message.items) this.#hasLanded(item, as);
+        for (const { item, as, there = false } of message.items) this.#hasLanded(item, as, there);
         this.#answer("landed");
         break;
       case "accept":
@@ -135,7 +147,7 @@ export class Outgoing {
         this.transfer.report({ type: "moved", bytes: Math.min(message.bytes, this.transfer.totals.bytes) });
         break;
       case "saved":
-        for (const { index, root, as } of message.items) this.#saved(index, root, as);
+        for (const { index, root, as, there = false } of message.items) this.#saved(index, root, as, there);
         break;
       default: // a heartbeat; the conversation lets nothing else through
         break;
@@ -157,7 +169,11 @@ export class Outgoing {
 
   /** Says how much was taken up, if that is news. */
   tellResumed(): void {
-    const { bytes } = this.resumption;
+    const { bytes, already } = this.resumption;
+    if (already.entries !== this.#already) {
+      this.#already = already.entries;
+      this.transfer.report({ type: "already", ...already });
+    }
     if (bytes === this.#resumed) return;
     this.#resumed = bytes;
     this.transfer.report({ type: "resumed", bytes });
@@ -180,7 +196,7 @@ export class Outgoing {
         if (!this.#landed.has(item)) throw new LanxferError("E_PROTO", { text: "landed: not all listed items" });
       }
       report({ type: "resumed", bytes: totals.bytes });
-      for (const [item, as] of this.#landed) report({ type: "saved", item, as, root: undefined });
+      for (const [item, saved] of this.#landed) report({ type: "saved", item, ...saved, root: undefined });
       return;
     }
     if (this.#unsaved.size > 0) throw new LanxferError("E_PROTO", { text: "complete before everything was saved" });
@@ -192,20 +208,20 @@ export class Outgoing {
     if (sent !== undefined) sent.root = root;
   }
 
-  #hasLanded(item: number, as: string): void {
+  #hasLanded(item: number, as: string, there: boolean): void {
     const known = item < this.transfer.totals.items.length && !this.#landed.has(item);
     if (!known) throw new LanxferError("E_PROTO", { text: "landed: an item twice, or one that was not offered" });
-    this.#landed.set(item, as);
+    this.#landed.set(item, { as, there });
   }
 
-  #saved(index: number, root: string | undefined, as: string | undefined): void {
+  #saved(index: number, root: string | undefined, as: string | undefined, there: boolean): void {
     const sent = this.#unsaved.get(index);
     const isSent = sent?.type === "folder" || sent?.root !== undefined;
     if (sent === undefined || !isSent) throw new LanxferError("E_PROTO", { text: "saved what was not sent" });
     if (sent.root !== root) throw new LanxferError("E_INTEGRITY");
     this.#unsaved.delete(index);
     const name = sent.path.at(-1) ?? "";
-    if (sent.item >= 0) this.transfer.report({ type: "saved", item: sent.item, as: as ?? name, root });
+    if (sent.item >= 0) this.transfer.report({ type: "saved", item: sent.item, as: as ?? name, root, there });
     else if (as !== undefined) this.transfer.report({ type: "renamed", path: sent.path.join("/"), as });
   }
 }

@@ -8,15 +8,18 @@ import type { Clock } from "../core/clock.ts";
 import { fromWire, LanxferError, toLanxferError, toWire } from "../core/errors.ts";
 import type { DeviceId } from "../core/ids.ts";
 import { checkName } from "../core/names.ts";
+import { type Arrival, EarlierReader, findEarlier, thereItems } from "./earlier.ts";
 import type { Flusher } from "./flush.ts";
 import type { Frame } from "./frames.ts";
-import { haveItems } from "./held.ts";
-import { type BlockMemory, IncomingTransfer, type Offer, type ReceiverEvent } from "./incoming.ts";
+import { type HaveItem, type Held, haveItems } from "./held.ts";
+import { type BlockMemory, type EarlierItems, IncomingTransfer, type Offer } from "./incoming.ts";
+import type { ReceiverEvent } from "./incoming-reports.ts";
+import { JOURNAL } from "./journal.ts";
 import type { Link } from "./link.ts";
 import { Conversation } from "./machine.ts";
 import type { SmallFiles } from "./small-files.ts";
 import { openStaging, type Staging } from "./staging.ts";
-import { batches, type Message, type MessageOf, OPENING_MS, parseMessage, RESUME } from "./wire.ts";
+import { batches, type Message, type MessageOf, MORE_THERE, OPENING_MS, parseMessage, RESUME } from "./wire.ts";
 
 /** How often the sender hears of progress and of what was saved (milliseconds). */
 const REPORT_MS = 200;
@@ -27,17 +30,23 @@ const IDLE_MS = 60_000;
 
 /** All of it landed in an earlier attempt: nothing is to be sent. */
 export interface Landed {
-  readonly already: readonly { readonly item: number; readonly as: string }[];
+  readonly already: readonly { readonly item: number; readonly as: string; readonly there?: boolean }[];
 }
 
 /** The daemon's yes to an offer; its no is thrown. */
 export interface Admission {
   readonly inbox: string;
+  /** What landed of the same device before under the names of this offer, the newest first. */
+  readonly arrivals: readonly Arrival[];
   readonly report: (event: ReceiverEvent) => void;
   /** Aborted to cancel; the other end is told the reason. */
   readonly signal: AbortSignal;
-  /** Everything is durable under its final name: to be recorded before the sender is told. Never rejects. */
-  readonly landed: () => Promise<void>;
+  /**
+   * Everything is durable under its final name: to be recorded before the sender
+   * is told. The journal of the transfer is at `journal` until this resolves.
+   * Never rejects.
+   */
+  readonly landed: (journal: string) => Promise<void>;
   /**
    * Called once, whatever happened, when everything is cleaned up; `error` is why
    * it ended before it landed, `kept` how many bytes wait for a further attempt.
@@ -146,11 +155,13 @@ class ReceiverSession {
     admission.signal.addEventListener("abort", cancelled, { once: true });
     let outcome: LanxferError | undefined;
     const { umask, memory, flusher, files } = this.#context;
-    const incoming = new IncomingTransfer(offer, staging, umask, memory, flusher, files, admission.report);
+    const { report, signal } = admission;
+    const earlier = { items: new Map(), reader: new EarlierReader(staging.inbox, memory.allocate, signal) };
+    const incoming = new IncomingTransfer(offer, staging, umask, memory, flusher, files, earlier, report);
     let kept: number | undefined;
     try {
       admission.signal.throwIfAborted();
-      await files.during(() => this.#receive(offer, admitted, incoming));
+      await files.during(() => this.#receive(offer, admitted, incoming, earlier));
     } catch (error) {
       outcome = toLanxferError(admission.signal.aborted ? admission.signal.reason : error);
       await incoming.settled(); // what was complete may still be published
@@ -195,7 +206,12 @@ class ReceiverSession {
     }
   }
 
-  async #receive(offer: Offer, { admission, staging, gone }: Admitted, incoming: IncomingTransfer): Promise<void> {
+  async #receive(
+    offer: Offer,
+    { admission, staging, gone }: Admitted,
+    incoming: IncomingTransfer,
+    earlier: EarlierItems,
+  ): Promise<void> {
     // What the sender said last counts, and not that it is too late for our answer.
     const answer = (message: MessageOf<"have" | "accept">) => {
       gone.throwIfAborted();
@@ -203,14 +219,18 @@ class ReceiverSession {
     };
     const stopReporting = this.#context.clock.every(REPORT_MS, () => this.#tell(incoming));
     try {
-      for (const items of batches(haveItems(staging.held, offer.entries))) {
+      if (this.#resumes && offer.there === true) {
+        await findEarlier(staging.inbox, admission.arrivals, offer.items, this.#context.files, earlier.items);
+      }
+      for (const items of batches(haveOf(offer, staging.held, earlier.items))) {
         answer({ t: "have", items });
         await this.#link.flushed();
       }
       answer({ t: "accept" });
       await this.#readEntries(incoming);
       await incoming.finish();
-      await admission.landed();
+      await staging.journal.write().catch(() => {}); // what is published needs it no more
+      await admission.landed(staging.dir.path(JOURNAL));
       this.#tell(incoming);
       this.#say({ t: "complete" });
     } catch (error) {
@@ -291,6 +311,12 @@ class ReceiverSession {
     this.#conversation.step("receiver", message.t);
     this.#link.send(message);
   }
+}
+
+/** All that is here, as far as a sender hears of it. */
+function* haveOf({ entries }: Offer, held: Held, earlier: EarlierItems["items"]): Generator<HaveItem, void> {
+  yield* haveItems(held, entries);
+  yield* thereItems(earlier, held, entries + MORE_THERE - held.size);
 }
 
 /**

@@ -12,7 +12,7 @@ import type { Prepared } from "./content.ts";
 import { BLOCK_PREFIX } from "./frames.ts";
 import { SentIndex, type SentLog } from "./sent-log.ts";
 import type { SourceEntry, SourceTotals } from "./source.ts";
-import { DIGEST_SIZE, type MessageOf } from "./wire.ts";
+import { DIGEST_SIZE, type MessageOf, MORE_THERE } from "./wire.ts";
 
 type Have = MessageOf<"have">["items"][number];
 
@@ -26,25 +26,40 @@ interface Claim {
   readonly root: string | undefined;
   /** Under its final name, with the top-level item that it is or belongs to. */
   published: boolean;
+  /** The receiver has it from an earlier transfer. */
+  readonly there: boolean;
 }
 
 export class Resumption {
   readonly #totals: SourceTotals;
   readonly #log: SentLog | undefined;
+  /** What the receiver has from earlier transfers will do. */
+  readonly #takesThere: boolean;
   readonly #claims = new Map<string, Claim>();
   #sent = new SentIndex();
   /** The top-level item whose turn it is is published. */
   #inPublished = false;
   #bytes = 0;
+  readonly #already = { entries: 0, bytes: 0 };
 
-  constructor(totals: SourceTotals, log?: SentLog) {
+  constructor(totals: SourceTotals, log?: SentLog, takesThere = false) {
     this.#totals = totals;
     this.#log = log;
+    this.#takesThere = takesThere;
+  }
+
+  get #most(): number {
+    return this.#totals.entries + (this.#takesThere ? MORE_THERE : 0);
   }
 
   /** Bytes that need not be sent again: before the end, as far as is known, which may turn out too much. */
   get bytes(): number {
     return Math.min(this.#bytes, this.#totals.bytes);
+  }
+
+  /** Files taken up so far that the receiver has from earlier transfers, and their bytes. */
+  get already(): { readonly entries: number; readonly bytes: number } {
+    return { ...this.#already };
   }
 
   /** Takes note of a `have`. Throws E_PROTO or E_NAME for what no honest receiver says. */
@@ -53,12 +68,14 @@ export class Resumption {
       item.path.forEach(checkName);
       const key = item.path.join("/");
       if (this.#claims.has(key)) throw refused("the same path twice");
-      if (this.#claims.size === this.#totals.entries) throw refused("more items than were offered");
+      if (this.#claims.size === this.#most) throw refused("more items than were offered");
       const wrong = whatIsWrong(item);
       if (wrong !== undefined) throw refused(wrong);
-      const { type, size, mtime, executable = false, blocks, root, as } = item;
-      this.#claims.set(key, { type, size, mtime, executable, blocks, root, published: as !== undefined });
-      this.#bytes += bytesIn(blocks, size);
+      const { type, size, mtime, executable = false, blocks, root, as, there = false } = item;
+      if (there && !this.#takesThere) throw refused("from earlier, which was not asked for");
+      this.#claims.set(key, { type, size, mtime, executable, blocks, root, published: as !== undefined, there });
+      // What is there is perhaps another version: it counts when it is known not to be.
+      if (!there) this.#bytes += bytesIn(blocks, size);
     }
   }
 
@@ -96,9 +113,15 @@ export class Resumption {
     this.#claims.delete(key); // of several entries with one path it is about one
     if (entry.path.length === 1) this.#inPublished = claim?.published ?? false;
     const digests = claim && isOf(claim, entry) ? await this.#prove(claim, prepared, stopped) : undefined;
-    if (digests !== undefined) return digests;
+    if (digests !== undefined) {
+      if (claim?.there === true) {
+        this.#already.entries++;
+        this.#already.bytes += entry.size;
+      }
+      return digests;
+    }
     if (this.#inPublished) throw new LanxferError("E_SOURCE_CHANGED", { path: entry.source });
-    if (claim !== undefined) this.#bytes -= bytesIn(claim.blocks, claim.size);
+    if (claim?.there === false) this.#bytes -= bytesIn(claim.blocks, claim.size);
     return undefined;
   }
 
@@ -106,7 +129,7 @@ export class Resumption {
   end(): void {
     for (const [path, claim] of this.#claims) {
       if (claim.published) throw new LanxferError("E_SOURCE_CHANGED", { path });
-      this.#bytes -= bytesIn(claim.blocks, claim.size);
+      if (!claim.there) this.#bytes -= bytesIn(claim.blocks, claim.size);
     }
     this.#claims.clear();
   }
@@ -137,10 +160,13 @@ function isOf(claim: Claim, { type, size, mtime, executable }: SourceEntry): boo
   return claim.type === type && claim.size === size && claim.mtime === mtime && claim.executable === executable;
 }
 
-function whatIsWrong({ path, type, size, blocks, root, as }: Have): string | undefined {
+function whatIsWrong({ path, type, size, blocks, root, as, there }: Have): string | undefined {
   if ((type === "file") !== (root !== undefined)) return "a root is for files, and for each of them";
   if (type === "folder" && size > 0) return "a folder with a size";
   if (blocks > blocksOf(size)) return "more blocks than the file has";
+  if (there === true && (as !== undefined || type === "folder" || blocks < blocksOf(size))) {
+    return "from earlier, but not a whole file";
+  }
   if (blocks === 0 && size > 0) return "a file of which nothing is there";
   if (as === undefined) return type === "folder" && path.length === 1 ? "a folder that is not published" : undefined;
   if (path.length > 1) return "a final name for what is no top-level item";

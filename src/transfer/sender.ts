@@ -75,6 +75,7 @@ export class SenderSession {
         count: transfer.totals.items.length,
         items: transfer.totals.items.slice(0, MAX_LISTED_ITEMS).map(({ name, type }) => ({ name, type })),
         ...(transfer.note !== null && { note: transfer.note }),
+        ...(transfer.there === true && { there: true }),
       });
       // Whichever half fails first ends the other one: the pump may be waiting for the receiver to read.
       const end = async (error: unknown) => {

@@ -70,8 +70,9 @@ export async function openStaging(
     open.push(dir);
     const journal = await Journal.open(dir, found?.record);
     open.push(journal);
-    const { t, id, entries, bytes, count, items } = offer;
-    journal.add({ t: "offer", v: 1, peer: key.peer, offer: { t, id, entries, bytes, count, items } });
+    const { t, id, entries, bytes, count, items, there } = offer;
+    const offered = { t, id, entries, bytes, count, items, ...(there !== undefined && { there }) };
+    journal.add({ t: "offer", v: 1, peer: key.peer, offer: offered });
     await journal.write();
     const durable = Promise.all([dir.sync(), all.sync()]).then(() => {});
     durable.catch(() => {}); // met by whoever publishes
@@ -103,7 +104,7 @@ async function openKept(all: PinnedDir, name: string, inbox: PinnedDir, key: Sta
   });
   if (dir === undefined) return undefined;
   try {
-    const record = await readJournal(dir);
+    const record = await readJournal(dir.path(JOURNAL));
     const ours = record?.peer === key.peer && record.offer.id === key.id;
     if (record !== undefined && ours) {
       await settlePublishing(record, inbox, dir);
@@ -153,7 +154,7 @@ export async function removeKept(inboxPath: string, key: StagingKey): Promise<vo
 async function readKept(all: PinnedDir, name: string, inbox: PinnedDir): Promise<Kept | undefined> {
   const dir = await PinnedDir.open(all.path(name));
   try {
-    const record = await readJournal(dir);
+    const record = await readJournal(dir.path(JOURNAL));
     if (record === undefined || record.entries.size === 0) return undefined;
     await settlePublishing(record, inbox, dir);
     const { mtimeMs } = await lstat(dir.path(JOURNAL));

@@ -36,6 +36,9 @@ export const MAX_BATCH = 256;
 /** Bytes of JSON that a batch is filled to: well below the largest message, whatever its last item is. */
 export const BATCH_BYTES = 32 * 1024;
 
+/** PROTOCOL 4.11: of what is there already so many more items may be told than there are entries in the offer. */
+export const MORE_THERE = 1_000;
+
 /** PROTOCOL 10: the extensions that this implementation understands. */
 export const RESUME = "resume";
 
@@ -80,6 +83,8 @@ export const offerMessage = z
       .max(MAX_LISTED_ITEMS),
     /** What the sender's user says about it. */
     note: z.string().refine(isNote, "not a note").optional(),
+    /** What the receiver has of it from earlier transfers need not come again (PROTOCOL 4.11). */
+    there: z.boolean().optional(),
   })
   // A person may be asked about this list: nothing may come that was left out of it.
   .refine(({ items, count }) => items.length === Math.min(count, MAX_LISTED_ITEMS), "not all items are listed")
@@ -116,6 +121,8 @@ export const message = z.discriminatedUnion("t", [
           root: digestHex.optional(),
           /** Set when it is a top-level item that has this final name already. */
           as: nameOf(255).optional(),
+          /** From an earlier transfer, not from an earlier attempt at this one. */
+          there: z.boolean().optional(),
         }),
       )
       .min(1)
@@ -125,7 +132,7 @@ export const message = z.discriminatedUnion("t", [
   z.object({
     t: z.literal("landed"),
     items: z
-      .array(z.object({ item: size, as: nameOf(255) }))
+      .array(z.object({ item: size, as: nameOf(255), there: z.boolean().optional() }))
       .min(1)
       .max(MAX_BATCH),
   }),
@@ -146,7 +153,15 @@ export const message = z.discriminatedUnion("t", [
   z.object({
     t: z.literal("saved"),
     items: z
-      .array(z.object({ index, root: digestHex.optional(), as: nameOf(255).optional() }))
+      .array(
+        z.object({
+          index,
+          root: digestHex.optional(),
+          as: nameOf(255).optional(),
+          /** Of a top-level item: it stood there already, and nothing was published. */
+          there: z.boolean().optional(),
+        }),
+      )
       .min(1)
       .max(MAX_BATCH),
   }),

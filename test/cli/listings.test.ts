@@ -59,6 +59,7 @@ const CASES: readonly Case[] = [
       transfers: () => [
         views.transfer({ state: "waiting", moved: 1_000_000_000, waitingFor: toView(lost) }),
         views.transfer({ moved: 2_500_000_000, resumed: 1_960_000_000 }),
+        views.transfer({ moved: 2_500_000_000, already: { entries: 3, bytes: 1_960_000_000 } }),
       ],
     },
   },
@@ -126,7 +127,7 @@ const CASES: readonly Case[] = [
   { golden: "inbox-paths-none", args: ["inbox", "--print-path"], handlers: { inbox: async () => [] } },
   {
     golden: "history",
-    args: ["history", "--limit", "3"],
+    args: ["history", "--limit", "5"],
     handlers: {
       history: async ({ limit }) => ({
         damaged: 0,
@@ -134,6 +135,8 @@ const CASES: readonly Case[] = [
           views.history({ note: "signed at last" }),
           views.history({ direction: "in", result: "failed", error: NO_SPACE() }),
           views.history({ hook: views.hook({ state: "failed", exit: 3 }) }),
+          views.history({ already: { entries: 4_997, bytes: 3_099_000_000 } }),
+          views.history({ items: [{ ...views.item("report.pdf", "report.pdf"), there: true }], note: "again" }),
         ].slice(0, limit),
       }),
     },
@@ -262,7 +265,14 @@ it("lanxferctl inbox ends paths with NUL for programs that want it, and gives th
 });
 
 const who = { id: "h", name: HOSTILE };
-const hostileItem = { name: HOSTILE, type: "file" as const, as: HOSTILE, path: `/in/${HOSTILE}`, root: null };
+const hostileItem = {
+  name: HOSTILE,
+  type: "file" as const,
+  as: HOSTILE,
+  path: `/in/${HOSTILE}`,
+  root: null,
+  there: false,
+};
 const hostileError = { ...NO_SPACE(), message: HOSTILE, hint: HOSTILE };
 
 /** Every command that shows something from elsewhere, with the same name in every place. */

@@ -66,7 +66,7 @@ describe("The desktop", () => {
     const { expect } = test;
     const { anna, desktop } = await two(test);
     await writeFile(anna.path("a.txt"), "hello");
-    const sent = await Promise.all(Array.from({ length: 4 }, () => anna.ctl("send", "bert", "a.txt")));
+    const sent = await Promise.all(Array.from({ length: 4 }, () => anna.ctl("send", "--always", "bert", "a.txt")));
     expect(sent.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
     expect((await desktop.called(2)).map(([, , title]) => title)).toEqual([
       "lanxfer: something has arrived",

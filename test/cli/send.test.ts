@@ -26,6 +26,10 @@ const otherKey = toView(
   }),
 );
 const resumed = views.transfer({ moved: 1_980_000_000, resumed: 1_980_000_000 });
+const there = views.transfer({
+  items: [{ ...views.item("report.pdf", "report (1).pdf"), there: true }],
+  already: { entries: 1, bytes: 3_100_000_000 },
+});
 
 interface Staged {
   readonly place: Place;
@@ -84,6 +88,27 @@ describe("lanxferctl send", () => {
     {
       golden: "send-paused",
       story: [running, views.transfer({ state: "paused", moved: 2_000_000_000 }), resumed, views.done(resumed)],
+    },
+    { golden: "send-there", story: [running, views.done(there)] },
+    {
+      golden: "send-there-several",
+      story: [
+        views.done({
+          ...there,
+          items: [views.item("photos", "photos"), views.item("a", 'a "(1)"')].map((item) => ({ ...item, there: true })),
+        }),
+      ],
+    },
+    {
+      golden: "send-there-partly",
+      story: [
+        views.done(
+          views.transfer({
+            items: [{ ...views.item("report.pdf", "report.pdf"), there: true }, views.item("b", "b (1)")],
+            already: { entries: 1, bytes: 3_000_000_000 },
+          }),
+        ),
+      ],
     },
     { golden: "send-renamed", story: [views.done(views.transfer({ items: [views.item("a", 'report "(1)".pdf')] }))] },
     { golden: "send-empty", story: [views.done(views.transfer({ bytes: 0 }))] },

@@ -29,21 +29,25 @@ async function following(daemon: TestDaemon, clock = new SkippingClock()) {
   };
 }
 
+/** What has come is to come again. */
+const ALWAYS = { always: true };
+
 describe("Arrivals", () => {
   it("are told once each, with all that came together, and not what went the other way or failed", async () => {
     await using room = await Room.open();
     const [anna, bert] = await room.pair();
     const [a, b, c] = [await anna.write("a", "1"), await anna.write("b", "22"), await anna.write("c/d", "333")];
-    expect(await anna.deliver(bert, [a])).toMatchObject({ state: "done" });
+    expect(await anna.deliver(bert, [a], ALWAYS)).toMatchObject({ state: "done" });
     await using arriving = await following(bert);
     // Whatever comes first, the look at what was there before or the next arrival: it is told.
-    expect(await anna.deliver(bert, [a])).toMatchObject({ state: "done" });
+    expect(await anna.deliver(bert, [a], ALWAYS)).toMatchObject({ state: "done" });
     await eventually("the first arrival", () => arriving.told[0]);
-    expect(await anna.deliver(bert, [a, b, path.dirname(c)])).toMatchObject({ state: "done" });
+    expect(await anna.deliver(bert, [a])).toMatchObject({ items: [{ there: true }] }); // nothing has arrived
+    expect(await anna.deliver(bert, [a, b, path.dirname(c)], ALWAYS)).toMatchObject({ state: "done" });
     expect(await bert.deliver(anna, [path.join(bert.inbox, "a")])).toMatchObject({ state: "done" });
     await bert.client.call("put", "/v1/settings/:name", { param: { name: "limits.transfer" }, json: { value: 2 } });
     expect(await anna.deliver(bert, [c])).toMatchObject({ state: "failed" });
-    expect(await anna.deliver(bert, [b])).toMatchObject({ state: "done" });
+    expect(await anna.deliver(bert, [b], ALWAYS)).toMatchObject({ state: "done" });
     await eventually("the last arrival", () => arriving.told[2]);
     expect(arriving.names()).toEqual([["a (1)"], ["a (2)", "b", "c"], ["b (1)"]]);
     expect(arriving.told[1]).toMatchObject({ from: { id: anna.id, name: "anna" }, entries: 4, bytes: 6 });
@@ -54,7 +58,7 @@ describe("Arrivals", () => {
     await using room = await Room.open();
     const [anna, bert] = await room.pair();
     const file = await anna.write("f", "x");
-    const all = Promise.all(Array.from({ length: 20 }, () => anna.deliver(bert, [file])));
+    const all = Promise.all(Array.from({ length: 20 }, () => anna.deliver(bert, [file], ALWAYS)));
     await using one = await following(bert);
     await using other = await following(bert);
     const states = (await all).map(({ state }) => state);
@@ -77,7 +81,7 @@ describe("Arrivals", () => {
     const file = await anna.write("a", "1");
     await using arriving = await following(bert);
     for (let n = 1; n <= 3; n++) {
-      expect(await anna.deliver(bert, [file])).toMatchObject({ state: "done" });
+      expect(await anna.deliver(bert, [file], ALWAYS)).toMatchObject({ state: "done" });
       await eventually(`arrival ${n}`, () => arriving.told[n - 1]);
       await bert.stop();
       await bert.start();

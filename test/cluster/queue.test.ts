@@ -144,13 +144,18 @@ describe("a queued transfer", () => {
     expect([await kept(), await history()]).toEqual([[], []]);
   });
 
-  it("is two when it is sent twice", async () => {
+  it("is there already the second time, unless it is always to be sent", async () => {
     await bert.stop();
     const paths = await files("a.txt");
-    const ids = [(await queue(bert, paths)).id, (await queue(bert, paths)).id];
+    const always = await anna.client.call("post", "/v1/transfers", {
+      json: { peer: bert.name, paths, queue: {}, always: true },
+    });
+    const ids = [always.id, (await queue(bert, paths)).id];
     await bert.start();
     for (const id of ids) expect(await anna.ended(id)).toMatchObject({ state: "done" });
-    expect(await arrived()).toEqual(["a (1).txt", "a.txt"]);
+    expect(await arrived()).toEqual(["a.txt"]);
+    const again = await anna.deliver(bert, paths, { queue: {}, always: true });
+    expect(again).toMatchObject({ items: [{ as: "a (1).txt" }] });
   });
 });
 

@@ -34,7 +34,7 @@ class Pair implements AsyncDisposable {
   }
 
   async send(name: string): Promise<string> {
-    const { code, stdout, stderr } = await this.bob.ctl("send", "alice", name);
+    const { code, stdout, stderr } = await this.bob.ctl("send", "alice", name, "--always");
     expect([code, stderr]).toEqual([0, expect.anything()]);
     return stdout;
   }

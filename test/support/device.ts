@@ -98,9 +98,10 @@ export class Device {
     succeeded(`${this.name} pairs`, await this.ctl(["pair", "--invite", "-"], { stdin: invite }));
   }
 
-  /** Begins to send; `paths` are absolute. */
+  /** Begins to send, also what is there from earlier transfers; `paths` are absolute. */
   send(to: Device, paths: readonly string[]): Promise<TransferView> {
-    return this.control.call("post", "/v1/transfers", { json: { peer: to.name, paths: [...paths] } });
+    const json = { peer: to.name, paths: [...paths], always: true };
+    return this.control.call("post", "/v1/transfers", { json });
   }
 
   /** A transfer as this side knows it now; undefined when it does not know it. */

@@ -9,7 +9,7 @@ import { transferIdFrom } from "../../src/core/ids.ts";
 import { createBlockPool } from "../../src/transfer/block-memory.ts";
 import { dial } from "../../src/transfer/dial.ts";
 import { Flusher } from "../../src/transfer/flush.ts";
-import type { ReceiverEvent } from "../../src/transfer/incoming.ts";
+import type { ReceiverEvent } from "../../src/transfer/incoming-reports.ts";
 import { type Listener, listen } from "../../src/transfer/listen.ts";
 import type { SenderEvent } from "../../src/transfer/outgoing.ts";
 import { serveLink } from "../../src/transfer/receiver.ts";
@@ -70,6 +70,7 @@ export class OpenReceiver implements AsyncDisposable {
           greeted: () => {},
           decide: async () => ({
             inbox,
+            arrivals: [],
             report: (event) => void receiver.events.push(event),
             signal: new AbortController().signal,
             landed: async () => void receiver.outcomes.push(undefined),

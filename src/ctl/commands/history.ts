@@ -6,7 +6,7 @@ import type { ExitCode } from "../../core/errors.ts";
 import { formatDuration, formatSize, safe } from "../../core/text.ts";
 import { table } from "../render/table.ts";
 import { formatWhen } from "../render/time.ts";
-import { hookFailure, noted, path, what } from "../render/words.ts";
+import { alreadyThere, hookFailure, noted, path, what } from "../render/words.ts";
 import type { Ui } from "../ui.ts";
 import type { Since } from "../values.ts";
 
@@ -48,6 +48,6 @@ function row(line: HistoryView): string[] {
     line.result,
     formatSize(line.bytes),
     formatDuration(line.ms),
-    what(line.items) + noted(line.note) + problemOf(line),
+    [what(line.items), ...alreadyThere(line).map((text) => `(${text})`)].join(" ") + noted(line.note) + problemOf(line),
   ];
 }

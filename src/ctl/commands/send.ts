@@ -22,6 +22,7 @@ interface Args {
   /** Bytes a second. */
   readonly bwlimit: number | undefined;
   readonly exclude: readonly string[];
+  readonly always: boolean;
   readonly note: string | undefined;
   readonly unpaired: boolean;
   /** What standard input is to be called. */
@@ -55,7 +56,8 @@ export async function send(client: ControlClient, args: Args, ui: Ui, signal: Ab
   }
   if (name !== undefined) throw mistake("--name is for standard input, which is written -");
   const paths = await Promise.all(args.path.map(sourcePath));
-  const request = { ...common, paths, ...(exclude.length > 0 && { exclude: [...exclude] }) };
+  const optional = { ...(exclude.length > 0 && { exclude: [...exclude] }), ...(args.always && { always: true }) };
+  const request = { ...common, paths, ...optional };
   if (args["dry-run"]) return (await import("./preview.ts")).preview(client, request, ui, signal);
   if (peer.includes(",")) {
     if (args.wait !== undefined) throw mistake("--wait is for one receiver");

@@ -7,7 +7,7 @@ import { formatSize, safe } from "../../core/text.ts";
 import { percentOf, resumedAt } from "../render/progress.ts";
 import { table } from "../render/table.ts";
 import { formatWhen } from "../render/time.ts";
-import { path, queuedText, what, whatAndWho } from "../render/words.ts";
+import { alreadyThere, path, queuedText, what, whatAndWho } from "../render/words.ts";
 import type { Ui } from "../ui.ts";
 
 export async function transfers(
@@ -32,10 +32,12 @@ function row(transfer: TransferView): string[] {
     transfer.state,
     `${percentOf(transfer)}%`,
     formatSize(transfer.bytes),
-    [[what(transfer.items), ...resumedAt(transfer).map((text) => `(${text})`)].join(" "), ...problemOf(transfer)].join(
-      ": ",
-    ),
+    [[what(transfer.items), ...takenUp(transfer)].join(" "), ...problemOf(transfer)].join(": "),
   ];
+}
+
+function takenUp(transfer: TransferView): string[] {
+  return [...resumedAt(transfer), ...alreadyThere(transfer)].map((text) => `(${text})`);
 }
 
 /** Why it is not being sent, or has failed. */

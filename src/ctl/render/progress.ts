@@ -8,7 +8,7 @@ import type { TransferView } from "../../control/schema.ts";
 import { assertNever } from "../../core/assert.ts";
 import { formatDuration, formatRate, formatSize, safe } from "../../core/text.ts";
 import { clip, type Measure } from "./width.ts";
-import { queuedText, what } from "./words.ts";
+import { alreadyThere, isAllThere, queuedText, what } from "./words.ts";
 
 const WINDOW = 5_000; // ms over which the rate is averaged; less makes it jump on Wi-Fi
 const TOO_SHORT = 500; // ms: less says nothing of the rate
@@ -151,17 +151,25 @@ export function plainLine(progress: Progress, at: number): string {
     `${what(transfer.items)}: ${percentOf(transfer)}% of ${formatSize(transfer.bytes)}`,
     ...(rate === undefined ? [] : [formatRate(rate)]),
     ...(left === undefined ? [] : [`${formatDuration(left)} left`]),
+    ...alreadyThere(transfer),
   ].join(", ");
 }
 
-/** What became of a transfer that is done: `sent report.pdf to alice (3.1 GB in 12 s, 258.0 MB/s)`. */
+/**
+ * What became of a transfer that is done: `sent report.pdf to alice (3.1 GB in
+ * 12 s, 258.0 MB/s)`, `alice already has report.pdf (3.1 GB)`.
+ */
 export function summary(progress: Progress, at: number): string {
   const { transfer, from } = progress;
+  const peer = safe(transfer.peer.name);
+  if (isAllThere(transfer)) return `${peer} already has ${what(transfer.items)} (${formatSize(transfer.bytes)})`;
   const ms = at - from.at;
+  const sent = Math.max(0, transfer.moved - Math.max(from.moved, transfer.already.bytes));
   const figures = [
     `${formatSize(transfer.bytes)} in ${formatDuration(ms)}`,
-    ...(ms >= TOO_SHORT && transfer.bytes > 0 ? [formatRate(((transfer.moved - from.moved) * 1000) / ms)] : []),
+    ...(ms >= TOO_SHORT && transfer.bytes > 0 ? [formatRate((sent * 1000) / ms)] : []),
     ...resumedAt(transfer),
+    ...alreadyThere(transfer),
   ];
-  return `sent ${what(transfer.items)} to ${safe(transfer.peer.name)} (${figures.join(", ")})`;
+  return `sent ${what(transfer.items)} to ${peer} (${figures.join(", ")})`;
 }

@@ -19,6 +19,17 @@ export function noted(note: string | null): string {
   return note === null ? "" : ` ${quoted(note, MAX_PATH)}`;
 }
 
+/** Whether all of it stood at the receiver before. */
+export function isAllThere({ items }: Pick<TransferView, "items">): boolean {
+  return items.length > 0 && items.every(({ there }) => there);
+}
+
+/** `21.9 MB already there`, when the receiver had something from earlier transfers. */
+export function alreadyThere({ items, already }: Pick<TransferView, "items" | "already">): string[] {
+  if (isAllThere({ items })) return ["already there"];
+  return already.entries > 0 ? [`${formatSize(already.bytes)} already there`] : [];
+}
+
 /** Why a queued transfer is not being sent: `nas is not here`. */
 export function queuedText({ peer, queue, waitingFor }: TransferView): string {
   const name = safe(peer.name);

@@ -49,8 +49,9 @@ export function inherited(env: Environment, home: string, socket: string): Recor
 
 /** What a hook is told of the transfer that arrived. */
 export function toldOf(line: HistoryView): Record<string, string> {
-  const { id, peer, items, count, entries, bytes, note } = line;
-  const paths = items.flatMap(({ path }) => (path === null ? [] : [path]));
+  const { id, peer, items, entries, bytes, note } = line;
+  const paths = items.flatMap(({ path, there }) => (path === null || there ? [] : [path]));
+  const count = line.count - items.filter(({ there }) => there).length;
   const list = paths.join("\n");
   // Half a list would be taken for all of it; and names have no line feeds, but the path of the inbox may.
   const whole = paths.length === count && list.split("\n").length === count && Buffer.byteLength(list) <= MAX_PATHS;

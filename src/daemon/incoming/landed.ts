@@ -11,7 +11,7 @@ import { KEPT_FOR_MS } from "./interrupted.ts";
 /** About 1 MB of memory; who delivers more than that in a week does not wait a week for an answer. */
 const MAX_KNOWN = 10_000;
 
-type Names = readonly { readonly item: number; readonly as: string }[];
+type Names = readonly { readonly item: number; readonly as: string; readonly there?: boolean }[];
 
 export class LandedTransfers {
   readonly #clock: Clock;
@@ -38,7 +38,9 @@ export class LandedTransfers {
 
   #add({ peer, id, items }: Pick<TransferView, "peer" | "id" | "items">, at: number): void {
     // Behind those that the offer listed, items are in the order of their publication.
-    const names = items.slice(0, MAX_LISTED_ITEMS).flatMap(({ as }, item) => (as === null ? [] : [{ item, as }]));
+    const names = items
+      .slice(0, MAX_LISTED_ITEMS)
+      .flatMap(({ as, there }, item) => (as === null ? [] : [{ item, as, ...(there && { there }) }]));
     this.#known.set(`${peer.id}:${id}`, { at, names });
     for (const [key, known] of this.#known) {
       if (this.#known.size <= MAX_KNOWN && this.#clock.now() - known.at <= KEPT_FOR_MS) break;

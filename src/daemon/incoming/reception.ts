@@ -7,12 +7,14 @@ import { LanxferError, toLanxferError } from "../../core/errors.ts";
 import type { DeviceId } from "../../core/ids.ts";
 import type { Log } from "../../core/log.ts";
 import { Allowance, type Budget } from "../../transfer/allowance.ts";
-import type { Offer, ReceiverEvent } from "../../transfer/incoming.ts";
+import type { Offer } from "../../transfer/incoming.ts";
+import type { ReceiverEvent } from "../../transfer/incoming-reports.ts";
 import type { Admission as Admitted, Landed } from "../../transfer/receiver.ts";
 import type { Kept } from "../../transfer/staging.ts";
 import type { TransferRecord, TransferStart, Transfers } from "../record/transfers.ts";
 import type { Party } from "../views.ts";
 import type { Admission, Promised } from "./admission.ts";
+import type { Arrivals } from "./arrivals.ts";
 import { Claims } from "./claims.ts";
 import type { Interrupted } from "./interrupted.ts";
 import type { LandedTransfers } from "./landed.ts";
@@ -27,6 +29,7 @@ export interface ReceptionDeps {
   readonly admission: Admission;
   readonly interrupted: Interrupted;
   readonly landed: LandedTransfers;
+  readonly arrivals: Arrivals;
   readonly inbox: () => string;
   readonly refused: (reason: string) => void;
   /** Writes the history line. Never rejects. */
@@ -177,7 +180,7 @@ export class Reception {
   }
 
   #admit(caller: Caller, offer: Offer, start: Start, release: () => void, promised: Promised): Admitted {
-    const { admission, landed, log, ended } = this.#deps;
+    const { admission, landed, arrivals, log, ended } = this.#deps;
     const inbox = this.#deps.inbox();
     const cancel = new AbortController();
     const { peer } = start;
@@ -201,14 +204,16 @@ export class Reception {
     };
     return {
       inbox,
+      arrivals: peer.unpaired === undefined ? arrivals.find(peer.id, new Set(offer.items.map(nameOf)), inbox) : [],
       signal: cancel.signal,
       report: (event) => {
         if (event.type === "moved") promised.moved = event.bytes;
         this.#report(record, inbox, event);
       },
-      landed: async () => {
+      landed: async (journal) => {
         await close(undefined);
         landed.add(record.view);
+        await arrivals.add(record.view, journal);
       },
       ended: (error, kept) => {
         caller.record = undefined;
@@ -246,10 +251,14 @@ export class Reception {
           as: event.as,
           path: join(inbox, event.as),
           root: event.root ?? null,
+          there: event.there,
         });
         break;
       case "resumed":
         record.patch({ resumed: event.bytes });
+        break;
+      case "already":
+        record.patch({ already: { entries: event.entries, bytes: event.bytes } });
         break;
       case "renamed":
         record.renamed(event.path, event.as);
@@ -273,6 +282,10 @@ export class Reception {
 }
 
 type Answer = () => Promise<void>;
+
+function nameOf({ name }: { readonly name: string }): string {
+  return name;
+}
 
 function isPaired({ party }: Sender): boolean {
   return party.unpaired === undefined;

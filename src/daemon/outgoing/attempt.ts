@@ -29,7 +29,7 @@ export interface AttemptDeps {
 }
 
 export interface AttemptOptions {
-  readonly job: Pick<Job, "id" | "paths" | "exclude" | "note" | "rate" | "copied">;
+  readonly job: Pick<Job, "id" | "paths" | "exclude" | "note" | "always" | "rate" | "copied">;
   readonly recipient: Recipient;
   readonly record: TransferRecord;
   /** The receiver accepted it in an earlier attempt: what it is doing until it does again is nobody's concern. */
@@ -82,7 +82,7 @@ export class Attempt {
   async #run(signal: AbortSignal): Promise<void> {
     const { job, recipient, record, begun, latest, totals: before, keepSession, shared: reads } = this.#options;
     const { clock, files, outbox, rate: shared, sessions } = this.#deps;
-    const { id, paths, exclude, note, rate } = job;
+    const { id, paths, exclude, note, always, rate } = job;
     const looked = latest ? undefined : (before ?? (await this.#measure(signal)));
     if (!begun) record.patch({ state: "connecting" });
     const own = rate === undefined ? [] : [new RateLimit(clock, () => rate)];
@@ -92,7 +92,8 @@ export class Attempt {
     try {
       const totals = looked ?? (await this.#measure(signal));
       const report = (event: SenderEvent) => this.#report(event);
-      await session.sender.send({ id, paths, exclude, note, files, totals, shared: reads, log, signal, report });
+      const what = { id, paths, exclude, note, there: !always, totals };
+      await session.sender.send({ ...what, files, shared: reads, log, signal, report });
       done = true;
     } finally {
       // Before somebody who sees the end tries again.
@@ -120,19 +121,33 @@ export class Attempt {
         record.patch({ state: "asking" });
         break;
       case "accepted":
-        record.patch({ state: "running", resumed: this.#resumed, moved: this.#resumed });
+        record.patch({
+          state: "running",
+          resumed: this.#resumed,
+          moved: this.#resumed,
+          already: { entries: 0, bytes: 0 },
+        });
         onAccepted();
         break;
       case "resumed":
         this.#resumed = event.bytes;
         record.patch({ resumed: event.bytes, moved: Math.max(event.bytes, this.#moved) });
         break;
+      case "already":
+        record.patch({ already: { entries: event.entries, bytes: event.bytes } });
+        break;
       case "moved":
         this.#moved = event.bytes;
         record.patch({ moved: event.bytes });
         break;
       case "saved":
-        record.published(event.item, { name: event.as, as: event.as, path: null, root: event.root ?? null });
+        record.published(event.item, {
+          name: event.as,
+          as: event.as,
+          path: null,
+          root: event.root ?? null,
+          there: event.there,
+        });
         break;
       case "renamed":
         record.renamed(event.path, event.as);

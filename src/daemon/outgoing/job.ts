@@ -35,6 +35,8 @@ const jobSchema = z
     /** Missing in the jobs of older versions, as is the note. */
     exclude: z.array(z.string()).default([]),
     note: z.string().nullable().default(null),
+    /** Also what the receiver has from earlier transfers is sent. */
+    always: z.boolean().default(false),
     createdAt: wallTime,
     /** Most bytes a second; as many as there are when left out. */
     rate: size.min(1).optional(),

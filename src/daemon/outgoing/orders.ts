@@ -31,7 +31,9 @@ export interface OrdersDeps {
 }
 
 /** What an order has of its request, and what makes it another one than those before. */
-export type Wanted = Pick<Job, "id" | "createdAt" | "paths" | "exclude" | "note" | "rate" | "copied">;
+export type Wanted = Pick<Job, "id" | "createdAt" | "paths" | "exclude" | "note" | "always" | "rate" | "copied">;
+
+type Request = Pick<SendRequest, "paths" | "exclude" | "note" | "always" | "rate">;
 
 export class Orders {
   readonly #deps: OrdersDeps;
@@ -52,7 +54,7 @@ export class Orders {
     this.#last = Math.max(this.#last, order);
   }
 
-  from({ paths, exclude = [], note, rate }: Pick<SendRequest, "paths" | "exclude" | "note" | "rate">): Wanted {
+  from({ paths, exclude = [], note, always = false, rate }: Request): Wanted {
     const { random, clock } = this.#deps;
     const id = transferIdFrom(random(10));
     return {
@@ -61,6 +63,7 @@ export class Orders {
       paths: [...paths],
       exclude: [...exclude],
       note: note ?? null,
+      always,
       copied: null,
       ...(rate !== undefined && { rate }),
     };

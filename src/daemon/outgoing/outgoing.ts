@@ -124,7 +124,8 @@ export class Outgoing {
     const { outbox, sessions } = this.#deps;
     const { queue } = request;
     this.#orders.assertRoom();
-    const wanted = this.#orders.from({ ...request, paths: [] });
+    // The copy is as old as the transfer: nothing that came before can be the same.
+    const wanted = this.#orders.from({ ...request, paths: [], always: true });
     const standing = { recipient, begunAt: null };
     return this.#copying.run(recipient.id, async (signal) => {
       try {

@@ -40,8 +40,8 @@ function viewsOf(line: HistoryView): InboxView[] {
   // Of a folder we know its size only when it came alone.
   const bytes = line.items.length === 1 ? line.bytes : null;
   const { peer: from, at, id: transfer } = line;
-  return line.items.flatMap(({ path, type }, item) =>
-    path === null ? [] : [{ path, name: basename(path), type, bytes, from, at, transfer, item }],
+  return line.items.flatMap(({ path, type, there }, item) =>
+    path === null || there ? [] : [{ path, name: basename(path), type, bytes, from, at, transfer, item }],
   );
 }
 

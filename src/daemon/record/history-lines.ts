@@ -10,7 +10,10 @@ import { type HistoryView, type HookView, historyView, hookView, itemView } from
 
 /** Lines of older versions lack what came later. */
 const storedTransfer = historyView.extend({
-  items: z.array(itemView.extend({ root: itemView.shape.root.default(null) })),
+  items: z.array(
+    itemView.extend({ root: itemView.shape.root.default(null), there: itemView.shape.there.default(false) }),
+  ),
+  already: historyView.shape.already.default({ entries: 0, bytes: 0 }),
   count: historyView.shape.count.optional(),
   note: historyView.shape.note.default(null),
   sourceChanged: historyView.shape.sourceChanged.default(false),
@@ -24,6 +27,11 @@ const storedHook = z.object({ v: z.literal(1), hookOf, hook: hookView });
 /** The lines of what was received. */
 export function hasArrived({ direction, result }: HistoryView): boolean {
   return direction === "in" && result === "done";
+}
+
+/** Whether all of a transfer stood here before. */
+export function isAllThere({ items }: Pick<HistoryView, "items">): boolean {
+  return items.length > 0 && items.every(({ there }) => there);
 }
 
 type Hooked = Pick<HistoryView, "peer" | "id" | "at">;

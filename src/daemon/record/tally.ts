@@ -10,6 +10,8 @@ export interface Moving {
   readonly direction: "out" | "in";
   readonly moved: number;
   readonly resumed: number;
+  /** Bytes of `moved`, now or soon, that the receiver had from earlier transfers. */
+  readonly already: number;
 }
 
 export type Result = "done" | "failed" | "cancelled";
@@ -25,9 +27,10 @@ export class Tally {
   /** How far each transfer has been counted. */
   readonly #counted = new WeakMap<Moving, number>();
 
-  /** A transfer has changed. What an earlier attempt had moved is not counted again. */
+  /** A transfer has changed. What an earlier attempt had moved is not counted again, nor what did not travel. */
   changed(transfer: Moving): void {
-    const { direction, moved, resumed } = transfer;
+    const { direction, resumed } = transfer;
+    const moved = transfer.moved - transfer.already;
     const counted = this.#counted.get(transfer) ?? 0;
     this.bytes[direction] += Math.max(0, moved - Math.max(counted, resumed));
     this.#counted.set(transfer, Math.max(counted, moved));

@@ -42,6 +42,8 @@ export interface Published {
   readonly path: string | null;
   /** Of a file, as far as it is known. */
   readonly root: string | null;
+  /** It stood there before. */
+  readonly there: boolean;
 }
 
 /** Nothing is done for these now: they go on later. */
@@ -125,6 +127,10 @@ export class Transfers {
   }
 }
 
+function unpublished({ name, type }: TransferStart["items"][number]): TransferView["items"][number] {
+  return { name, type, as: null, path: null, root: null, there: false };
+}
+
 export class TransferRecord {
   readonly #clock: Clock;
   readonly #started: number;
@@ -150,7 +156,7 @@ export class TransferRecord {
     this.#cancel = cancel;
     this.#changed = changed;
     this.#queued = queued;
-    this.#items = items.map(({ name, type }) => ({ name, type, as: null, path: null, root: null }));
+    this.#items = items.map(unpublished);
     this.#listed = items.length;
     // Each by its name: an object that is spread has a shape of its own, and there may be ten thousand.
     this.#rest = {
@@ -164,6 +170,7 @@ export class TransferRecord {
       note: start.note,
       moved: 0,
       resumed: 0,
+      already: { entries: 0, bytes: 0 },
       waitingFor: null,
       renamed: [],
       skipped: [],
@@ -204,6 +211,11 @@ export class TransferRecord {
     return this.#rest.resumed;
   }
 
+  /** Bytes that the receiver had from earlier transfers. */
+  get already(): number {
+    return this.#rest.already.bytes;
+  }
+
   get state(): TransferState {
     return this.#rest.state;
   }
@@ -226,7 +238,7 @@ export class TransferRecord {
     if (!this.ended) this.#cancel(reason);
   }
 
-  patch(change: Partial<Pick<TransferView, "state" | "moved" | "resumed" | "sourceChanged">>): void {
+  patch(change: Partial<Pick<TransferView, "state" | "moved" | "resumed" | "already" | "sourceChanged">>): void {
     // What it waited for is no news once it goes on.
     this.#set({ ...change, ...(change.state !== undefined && { waitingFor: null }) });
   }
@@ -253,11 +265,7 @@ export class TransferRecord {
 
   /** What a sender found when it looked through its sources. */
   measured(totals: Pick<TransferStart, "items" | "entries" | "bytes"> & { readonly excluded: number }): void {
-    this.#items.splice(
-      0,
-      this.#items.length,
-      ...totals.items.map(({ name, type }) => ({ name, type, as: null, path: null, root: null })),
-    );
+    this.#items.splice(0, this.#items.length, ...totals.items.map(unpublished));
     this.#listed = this.#items.length;
     this.#set({ count: this.#listed, entries: totals.entries, bytes: totals.bytes, excluded: totals.excluded });
   }
@@ -282,11 +290,11 @@ export class TransferRecord {
 
   /** A top-level item got its final name. One that was not listed by the offer is from now on. */
   published(item: number, published: Published): void {
-    const { name, as, path, root } = published;
+    const { name, as, path, root, there } = published;
     const before = this.#items[item];
-    if (item < this.#listed && before !== undefined) this.#items[item] = { ...before, as, path, root };
+    if (item < this.#listed && before !== undefined) this.#items[item] = { ...before, as, path, root, there };
     else if (this.#items.length < MAX_ITEMS) {
-      this.#items.push({ name, type: root === null ? "folder" : "file", as, path, root });
+      this.#items.push({ name, type: root === null ? "folder" : "file", as, path, root, there });
     }
     this.#set({});
   }

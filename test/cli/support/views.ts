@@ -48,6 +48,7 @@ export function transfer(change: Partial<TransferView> = {}): TransferView {
     bytes: 3_100_000_000,
     moved: 0,
     resumed: 0,
+    already: { entries: 0, bytes: 0 },
     waitingFor: null,
     queue: null,
     renamed: [],
@@ -69,7 +70,7 @@ export function queue(change: Partial<QueueView> = {}): QueueView {
 }
 
 export function item(name: string, as: string | null = null): TransferView["items"][number] {
-  return { name, type: "file", as, path: null, root: null };
+  return { name, type: "file", as, path: null, root: null, there: false };
 }
 
 /** The same transfer when it is done. */
@@ -128,6 +129,7 @@ export function history(change: Partial<HistoryView> = {}): HistoryView {
     count,
     entries,
     bytes,
+    already: { entries: 0, bytes: 0 },
     ms: 12_000,
     error: null,
     note: null,

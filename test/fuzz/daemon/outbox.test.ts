@@ -14,6 +14,7 @@ const BEGUN = {
   items: [{ name: "a", type: "file" }],
   entries: 1,
   bytes: 5,
+  always: false,
   copied: null,
   queue: null,
   paused: false,

@@ -58,7 +58,15 @@ describe("the page about automation", () => {
     const { told, inherited: listed } = documentedVariables();
     const line = {
       ...({ v: 1, at: "", id: "", direction: "in", result: "done", entries: 1, bytes: 0, ms: 0, error: null } as const),
-      ...{ peer: { id: "", name: "" }, items: [], count: 0, note: null, sourceChanged: false, hook: null },
+      ...{
+        peer: { id: "", name: "" },
+        items: [],
+        count: 0,
+        note: null,
+        already: { entries: 0, bytes: 0 },
+        sourceChanged: false,
+        hook: null,
+      },
     };
     const all = { ...toldOf({ ...line, items: [itemAt("/inbox/a")], count: 1 }), ...inherited({}, "", "") };
     const ours = Object.keys(all).filter((name) => name.startsWith("LANXFER_"));
@@ -72,5 +80,5 @@ describe("the page about automation", () => {
 });
 
 function itemAt(path: string) {
-  return { name: "a", type: "file" as const, as: "a", path, root: null };
+  return { name: "a", type: "file" as const, as: "a", path, root: null, there: false };
 }

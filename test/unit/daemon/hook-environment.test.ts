@@ -8,6 +8,7 @@ const item = (path: string | null): HistoryView["items"][number] => ({
   as: "a",
   path,
   root: null,
+  there: false,
 });
 
 function line(change: Partial<HistoryView> = {}): HistoryView {
@@ -22,6 +23,7 @@ function line(change: Partial<HistoryView> = {}): HistoryView {
     count: 1,
     entries: 3,
     bytes: 5,
+    already: { entries: 0, bytes: 0 },
     ms: 12,
     error: null,
     note: "signed at last",

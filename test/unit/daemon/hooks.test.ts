@@ -38,10 +38,11 @@ class Stage {
       direction: "in",
       peer: { id: "anna-id", name: "anna" },
       result: "done",
-      items: [{ name: "a", type: "file", as: "a", path: `/inbox/${n}`, root: null }],
+      items: [{ name: "a", type: "file", as: "a", path: `/inbox/${n}`, root: null, there: false }],
       count: 1,
       entries: 1,
       bytes: 5,
+      already: { entries: 0, bytes: 0 },
       ms: 12,
       error: null,
       note: null,
@@ -174,6 +175,7 @@ describe("the hooks of what arrives", () => {
       as: `${n}`,
       path: `/inbox/${"x".repeat(80)}${n}`,
       root: null,
+      there: false,
     }));
     for (let n = 0; n < 1_000; n++) stage.hooks.add(stage.arrived(n, {}, { items, count: 1_000 }));
     await expect.poll(() => stage.told.length).toBeGreaterThan(500);

@@ -140,8 +140,8 @@ describe("transfers that landed", () => {
       { ...start, note: null, entries: 2, bytes: 5, state: "running" },
       () => {},
     );
-    made.published(0, { name: "a", as: "a (1)", path: "/inbox/a (1)", root: "00" });
-    if (error === undefined) made.published(1, { name: "b", as: "b", path: "/inbox/b", root: null });
+    made.published(0, { name: "a", as: "a (1)", path: "/inbox/a (1)", root: "00", there: false });
+    if (error === undefined) made.published(1, { name: "b", as: "b", path: "/inbox/b", root: null, there: false });
     made.end(error);
     return made;
   };
@@ -193,7 +193,7 @@ describe("a transfer of more items than an offer lists", () => {
     const start = { id: transfer(1), direction: "in", peer, ...facts, state: "running" } as const;
     const made = new Transfers(clock, () => {}).start(start, () => {});
     for (const item of [65, 0, 64, ...items.keys()]) {
-      made.published(item, { name: `${item}`, as: `as ${item}`, path: `/inbox/as ${item}`, root: "00" });
+      made.published(item, { name: `${item}`, as: `as ${item}`, path: `/inbox/as ${item}`, root: "00", there: false });
     }
     expect(made.view.items.slice(63).map(({ name, as }) => [name, as])).toEqual([
       ["63", "as 63"],

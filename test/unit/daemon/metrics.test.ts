@@ -26,7 +26,7 @@ const values = (text: string) => text.split("\n").filter((line) => line !== "" &
 describe("the metrics", () => {
   it("say where everything stands, in the text format of Prometheus", async () => {
     const tally = new Tally();
-    tally.changed({ direction: "in", moved: 5, resumed: 0 });
+    tally.changed({ direction: "in", moved: 5, resumed: 0, already: 0 });
     tally.ended("in", "done");
     tally.ended("out", "failed");
     const { type, text } = await new Metrics(tally, () => STANDING).page();
@@ -68,7 +68,7 @@ describe("the metrics", () => {
   it("are sums, however often they are asked for", async () => {
     const tally = new Tally();
     const metrics = new Metrics(tally, () => STANDING);
-    const record = { direction: "out" as const, moved: 0, resumed: 0 };
+    const record = { direction: "out" as const, moved: 0, resumed: 0, already: 0 };
     for (const moved of [1, 3, 10]) {
       tally.changed(Object.assign(record, { moved }));
       expect((await metrics.page()).text).toContain(`lanxfer_content_bytes_total{direction="out"} ${moved}\n`);
@@ -89,7 +89,7 @@ describe("the metrics", () => {
 describe("what is counted of transfers", () => {
   it("is what was confirmed, once, whatever attempts it took", () => {
     const tally = new Tally();
-    const record = { direction: "in" as "in" | "out", moved: 0, resumed: 0 };
+    const record = { direction: "in" as "in" | "out", moved: 0, resumed: 0, already: 0 };
     const change = (of: Partial<typeof record>) => tally.changed(Object.assign(record, of));
     change({ moved: 70 });
     change({ moved: 64, resumed: 64 }); // a second attempt goes on from a checkpoint
@@ -99,7 +99,7 @@ describe("what is counted of transfers", () => {
     change({});
     expect(tally.bytes.in).toBe(100);
     // Of one that an earlier run began, only what this one moved.
-    tally.changed({ direction: "out", moved: 50, resumed: 50 });
+    tally.changed({ direction: "out", moved: 50, resumed: 50, already: 0 });
     expect(tally.bytes.out).toBe(0);
   });
 });

@@ -23,6 +23,7 @@ function job(n: number, change: Partial<Job> = {}): Job {
     paths: ["/home/me/report.pdf"],
     exclude: [],
     note: null,
+    always: false,
     copied: null,
     createdAt: NOW + n,
     items: [{ name: "report.pdf", type: "file" }],
@@ -64,7 +65,7 @@ const ids = (box: Outbox) => jobsOf(box).map(({ id }) => id);
 
 describe("a job of the first version", () => {
   it("excludes nothing and has no note", () => {
-    const { exclude: _, note: __, ...old } = job(1);
+    const { exclude: _, note: __, always: ___, ...old } = job(1);
     expect(parseJob(JSON.stringify(old))).toEqual(job(1));
   });
 });

@@ -47,7 +47,7 @@ describe("the record of transfers", () => {
     const transfers = new Transfers(systemClock, (record) => seen.push(record.view.state));
     const record = transfers.start(start(), () => {});
     record.patch({ moved: 4 });
-    record.published(0, { name: "a", as: "a (1)", path: "/inbox/a (1)", root: "00" });
+    record.published(0, { name: "a", as: "a (1)", path: "/inbox/a (1)", root: "00", there: false });
     record.end(undefined);
     expect(record.view).toMatchObject({ state: "done", moved: 10, error: null, items: [{ as: "a (1)" }] });
     expect(seen).toEqual(["running", "running", "running", "done"]);

@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { deviceIdFromHash, transferIdFrom } from "../../../src/core/ids.ts";
 import { DigestList, digestBlock } from "../../../src/transfer/blocks.ts";
 import { findHeld, type Held, haveItems, heldBytes } from "../../../src/transfer/held.ts";
-import { readJournal } from "../../../src/transfer/journal.ts";
+import { JOURNAL, readJournal } from "../../../src/transfer/journal.ts";
 import type { JournalLine } from "../../../src/transfer/journal-lines.ts";
 import { PinnedDir } from "../../../src/transfer/pinned.ts";
 import { settlePublishing } from "../../../src/transfer/settle.ts";
@@ -65,7 +65,7 @@ class Crashed {
 
   /** What a restarted daemon finds. */
   async held(): Promise<Held> {
-    const record = await readJournal(this.staged);
+    const record = await readJournal(this.staged.path(JOURNAL));
     if (record === undefined) throw new Error("a damaged journal");
     await settlePublishing(record, this.inbox, this.staged);
     return findHeld(record, this.staged);

@@ -154,8 +154,8 @@ describe("a transfer that has landed", () => {
     outgoing.assertComplete();
     expect(events).toEqual([
       { type: "resumed", bytes: 10 },
-      { type: "saved", item: 1, as: "b (1)", root: undefined },
-      { type: "saved", item: 0, as: "d", root: undefined },
+      { type: "saved", item: 1, as: "b (1)", root: undefined, there: false },
+      { type: "saved", item: 0, as: "d", root: undefined, there: false },
     ]);
   });
 

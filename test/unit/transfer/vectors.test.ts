@@ -55,7 +55,8 @@ interface Step {
 
 const TRANSFERS: readonly [string, readonly Step[], string, string][] = [
   ["transfer", vectors.conversation, "\n## 12 ", "\n### 12.1 "],
-  ["transfer that was interrupted", vectors.resumed, "\n### 12.1 ", "\n## 13 "],
+  ["transfer that was interrupted", vectors.resumed, "\n### 12.1 ", "\n### 12.2 "],
+  ["transfer that was there already", vectors.there, "\n### 12.2 ", "\n## 13 "],
 ];
 
 const toldBy = (steps: readonly Step[]) =>
@@ -150,6 +151,19 @@ describe("the published transfer that was interrupted", () => {
   });
 });
 
+describe("the published transfer that was there already", () => {
+  it("sends no block, and takes up what is in the have with the roots of the first transfer", () => {
+    const messages = toldBy(vectors.there).flatMap(({ message }) => message ?? []);
+    const of = <T extends wire.Message["t"]>(t: T) => messages.filter((m): m is wire.MessageOf<T> => m.t === t);
+    const first = toldBy(vectors.conversation).flatMap(({ message }) => (message?.t === "end" ? message.root : []));
+    expect(vectors.there.filter((step) => "block" in step)).toEqual([]);
+    expect(of("have").flatMap(({ items }) => items.map(({ root }) => root))).toEqual(first);
+    expect(of("end").map(({ root }) => root)).toEqual(first);
+    expect(of("entry").map(({ held }) => held)).toEqual([undefined, 1, 1]);
+    expect(of("progress").map(({ bytes }) => bytes)).toEqual(of("offer").map(({ bytes }) => bytes));
+  });
+});
+
 /** The rows of the first table after `heading`, without its head, each cell without its quotes. */
 function tableAfter(heading: string): string[][] {
   const from = document.indexOf(heading);
@@ -216,6 +230,7 @@ describe("docs/PROTOCOL.md", () => {
       "listed items of an offer": number(wire.MAX_LISTED_ITEMS),
       "items of one `saved`, `have` or `landed`": number(wire.MAX_BATCH),
       "items of all `have` of an offer": "the `entries` of the offer",
+      "the same, of an offer with `there`": `${number(wire.MORE_THERE)} more`,
       "`note`": `${number(MAX_NOTE)} bytes`,
       // The next ones are numbers in schemas; frames.json has messages at and above them.
       "name of a device": "63 bytes",

@@ -14,6 +14,7 @@ export function transfer(change: Partial<TransferView> = {}): TransferView {
     bytes: 1_000_000,
     moved: 0,
     resumed: 0,
+    already: { entries: 0, bytes: 0 },
     waitingFor: null,
     queue: null,
     renamed: [],
@@ -35,7 +36,7 @@ export function item(
   as: string | null = null,
   path: string | null = null,
 ): TransferView["items"][number] {
-  return { name, type: "file", as, path, root: null };
+  return { name, type: "file", as, path, root: null, there: false };
 }
 
 export function peer(change: Partial<PeerView> = {}): PeerView {

@@ -1,0 +1,266 @@
+/**
+ * What the same device sent in earlier transfers and what still stands in the
+ * inbox as it came: found for an offer, told to its sender, and read again when
+ * the sender shows that it has the same (PROTOCOL 4.11). Size and time only say
+ * what may be the same; whoever reads it checks the digests.
+ *
+ * Nothing is followed out of the inbox: each directory on the way is opened
+ * without links, and each file is the one that was looked at.
+ */
+
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { LanxferError } from "../core/errors.ts";
+import { blocksOf } from "./blocks.ts";
+import type { HaveItem, Held } from "./held.ts";
+import { readJournal } from "./journal.ts";
+import { type Facts, keyOf, type Recorded } from "./journal-lines.ts";
+import { takesUp } from "./leftovers.ts";
+import { clampTime } from "./part.ts";
+import type { PinnedDir } from "./pinned.ts";
+import { isFile, isFolder, type Looked, type SmallFiles } from "./small-files.ts";
+import { BLOCK_SIZE, type MessageOf } from "./wire.ts";
+
+type Entry = MessageOf<"entry">;
+
+/** A top-level item that landed here in an earlier transfer of the same device. */
+export interface Arrival {
+  /** As that device called it. */
+  readonly name: string;
+  readonly type: "file" | "folder";
+  /** Its name in the inbox. */
+  readonly as: string;
+  /** Of a file: the root of its content. */
+  readonly root: string | null;
+  /** Of a folder: where the journal of its transfer is kept. */
+  readonly journal: string | null;
+  /** It is not what it was taken for. */
+  readonly forget: () => void;
+}
+
+/** A file in the inbox that is as it was when it came, by its size and time. */
+export interface EarlierFile {
+  readonly facts: Facts;
+  readonly root: string;
+  /** Where it is, from the inbox down. */
+  readonly names: readonly string[];
+  readonly looked: Looked;
+}
+
+/** Files and folders of all items of an offer that are looked at: bounds the memory for a transfer. */
+const MOST = 100_000;
+/** How far a time may be off where a file system keeps it coarsely, as FAT does (milliseconds). */
+const COARSE_TIME_MS = 2_000;
+const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** One item as it stands. What was taken up of it is not there to be taken up again. */
+export class EarlierItem {
+  readonly arrival: Arrival;
+  readonly #files = new Map<string, EarlierFile>();
+  /** Of folders: their names in the inbox, from the inbox down. */
+  readonly #folders = new Map<string, readonly string[]>();
+
+  constructor(arrival: Arrival) {
+    this.arrival = arrival;
+  }
+
+  /** How many files and folders are left to be taken up. */
+  get left(): number {
+    return this.#files.size + this.#folders.size;
+  }
+
+  add(file: EarlierFile): void {
+    this.#files.set(keyOf(file.facts.path), file);
+  }
+
+  addFolder(path: readonly string[], names: readonly string[]): void {
+    this.#folders.set(keyOf(path), names);
+  }
+
+  files(): Iterable<EarlierFile> {
+    return this.#files.values();
+  }
+
+  /** The file that an entry takes up; undefined when it takes up nothing of this. */
+  takeFile(entry: Entry): EarlierFile | undefined {
+    const key = keyOf(entry.path);
+    const file = this.#files.get(key);
+    if (file === undefined || entry.held === undefined || !isTakenUp(entry, file)) return undefined;
+    this.#files.delete(key);
+    return file;
+  }
+
+  /** Where the folder of an entry stands; undefined when it does not. */
+  takeFolder({ path }: Entry): readonly string[] | undefined {
+    const key = keyOf(path);
+    const names = this.#folders.get(key);
+    this.#folders.delete(key);
+    return names;
+  }
+}
+
+function isTakenUp(entry: Entry, { facts }: EarlierFile): boolean {
+  return takesUp(entry, { facts, blocks: blocksOf(facts.size), published: false });
+}
+
+/**
+ * Looks for what stands of the items of an offer, and puts of each name the
+ * newest that does into `found`. `arrivals` are the newest first.
+ */
+export async function findEarlier(
+  inbox: PinnedDir,
+  arrivals: readonly Arrival[],
+  items: MessageOf<"offer">["items"],
+  files: SmallFiles,
+  found: Map<string, EarlierItem>,
+): Promise<void> {
+  let room = MOST;
+  for (const { name, type } of items) {
+    for (const arrival of arrivals) {
+      if (arrival.name !== name || arrival.type !== type || found.has(name)) continue;
+      const item =
+        type === "file" ? await lookAtFile(inbox, arrival, files) : await lookAtFolder(inbox, arrival, files);
+      if (item === undefined || item.left > room) continue;
+      room -= item.left;
+      found.set(name, item);
+    }
+  }
+}
+
+/** What the sender is told: at most `limit` files, none of which is held of an earlier attempt. */
+export function* thereItems(
+  items: ReadonlyMap<string, EarlierItem>,
+  held: Held,
+  limit: number,
+): Generator<HaveItem, void> {
+  let left = limit;
+  for (const item of items.values()) {
+    for (const { facts, root } of item.files()) {
+      if (held.has(keyOf(facts.path))) continue;
+      if (left-- <= 0) return;
+      yield { ...facts, blocks: blocksOf(facts.size), root, there: true };
+    }
+  }
+}
+
+async function lookAtFile(inbox: PinnedDir, arrival: Arrival, files: SmallFiles): Promise<EarlierItem | undefined> {
+  const { root, as, name } = arrival;
+  const [looked] = await files.look(inbox.path("."), [as]);
+  if (root === null || looked === undefined || looked instanceof Error || !isFile(looked)) return undefined;
+  const executable = (looked.mode & constants.S_IXUSR) !== 0;
+  const mtime = Math.floor(looked.modified);
+  const facts: Facts = { path: [name], type: "file", size: looked.size, mtime, ...(executable && { executable }) };
+  const item = new EarlierItem(arrival);
+  item.add({ facts, root, names: [as], looked });
+  return item;
+}
+
+async function lookAtFolder(inbox: PinnedDir, arrival: Arrival, files: SmallFiles): Promise<EarlierItem | undefined> {
+  const record = arrival.journal === null ? undefined : await readJournal(arrival.journal).catch(() => undefined);
+  if (record === undefined) return undefined;
+  const top = [...record.entries.values()].find(({ publishing }) => publishing?.as === arrival.as);
+  if (top?.facts.type !== "folder") return undefined;
+  const inside = new Map<string, Recorded[]>();
+  for (const recorded of record.entries.values()) {
+    const around = keyOf(recorded.facts.path.slice(0, -1));
+    const siblings = inside.get(around);
+    if (siblings === undefined) inside.set(around, [recorded]);
+    else siblings.push(recorded);
+  }
+  const item = new EarlierItem(arrival);
+  const visit = async (around: PinnedDir, folder: Recorded, name: string, names: readonly string[]) => {
+    const dir = await around.open(name);
+    try {
+      item.addFolder(folder.facts.path, names);
+      const siblings = (inside.get(keyOf(folder.facts.path)) ?? []).filter(({ n }) => n > folder.n);
+      const found =
+        siblings.length === 0
+          ? []
+          : await files.look(
+              dir.path("."),
+              siblings.map(({ name }) => name),
+            );
+      for (const [i, recorded] of siblings.entries()) {
+        const looked = found[i];
+        if (looked === undefined || looked instanceof Error) continue;
+        const { facts, root } = recorded;
+        const where = [...names, recorded.name];
+        if (facts.type === "folder" && isFolder(looked)) await visit(dir, recorded, recorded.name, where);
+        else if (root !== undefined && isUntouched(facts, looked, dir)) item.add({ facts, root, names: where, looked });
+      }
+    } finally {
+      await dir.close();
+    }
+  };
+  try {
+    await visit(inbox, top, arrival.as, [arrival.as]);
+    return item;
+  } catch {
+    return undefined; // whatever stands in its way, what cannot be read is not there
+  }
+}
+
+function isUntouched({ type, size, mtime }: Facts, looked: Looked, { fileSystem }: PinnedDir): boolean {
+  const off = Math.abs(looked.modified - clampTime(mtime));
+  return type === "file" && isFile(looked) && looked.size === size && off < (fileSystem.whole ? 1 : COARSE_TIME_MS);
+}
+
+/** Reads such files, one after another: what is on the way to one of them stays open for the next. */
+export class EarlierReader {
+  readonly #inbox: PinnedDir;
+  readonly #allocate: (length: number) => Buffer;
+  readonly #signal: AbortSignal;
+  #open: { readonly name: string; readonly dir: PinnedDir }[] = [];
+
+  constructor(inbox: PinnedDir, allocate: (length: number) => Buffer, signal: AbortSignal) {
+    this.#inbox = inbox;
+    this.#allocate = allocate;
+    this.#signal = signal;
+  }
+
+  /** Its blocks, in order. Throws E_INTEGRITY when it is not the file that was looked at, or cannot be read. */
+  async *blocks({ names, looked }: EarlierFile): AsyncGenerator<Buffer, void> {
+    let handle: FileHandle | undefined;
+    try {
+      const dir = await this.#enter(names.slice(0, -1));
+      handle = await open(dir.path(names.at(-1) ?? ""), READ);
+      const now = await handle.stat();
+      const same = now.isFile() && now.ino === looked.inode && now.size === looked.size;
+      if (!same || now.mtimeMs !== looked.modified) throw new Error("it is another one now");
+      for (let at = 0; at < looked.size; at += BLOCK_SIZE) {
+        this.#signal.throwIfAborted();
+        yield await this.#block(handle, at, Math.min(BLOCK_SIZE, looked.size - at));
+      }
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      throw error instanceof LanxferError ? error : new LanxferError("E_INTEGRITY", {}, { cause: error });
+    } finally {
+      await handle?.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const { dir } of this.#open.splice(0)) await dir.close().catch(() => {});
+  }
+
+  async #block(handle: FileHandle, at: number, length: number): Promise<Buffer> {
+    const block = this.#allocate(length);
+    for (let filled = 0; filled < length; ) {
+      const { bytesRead } = await handle.read(block, filled, length - filled, at + filled);
+      if (bytesRead === 0) throw new Error("it is shorter now");
+      filled += bytesRead;
+    }
+    return block;
+  }
+
+  async #enter(names: readonly string[]): Promise<PinnedDir> {
+    const common = this.#open.findIndex(({ name }, i) => name !== names[i]);
+    const kept = common < 0 ? Math.min(this.#open.length, names.length) : common;
+    for (const { dir } of this.#open.splice(kept).reverse()) await dir.close();
+    for (const name of names.slice(kept)) {
+      const around = this.#open.at(-1)?.dir ?? this.#inbox;
+      this.#open.push({ name, dir: await around.open(name) });
+    }
+    return this.#open.at(-1)?.dir ?? this.#inbox;
+  }
+}

@@ -43,7 +43,8 @@ function readRows(): Row[] {
   }
 }
 
-function formatted({ value, unit }: Row): string {
+function formatted({ value: exact, unit }: Row): string {
+  const value = Math.max(0, exact); // what is seen before a daemon says that it is ready
   const digits = value < 1 ? 2 : value < 10 ? 1 : 0;
   return `${Number.isInteger(value) ? value : value.toFixed(digits)} ${unit}`;
 }

@@ -13,6 +13,7 @@ import { LanxferError, systemCode } from "../../core/errors.ts";
 import type { TransferId } from "../../core/ids.ts";
 import { syncDirectory } from "../../identity/state-file.ts";
 import { type FileSystem, type Flusher, fileSystemOf } from "../../transfer/flush.ts";
+import { toSeconds } from "../../transfer/pinned.ts";
 import type { SmallFiles } from "../../transfer/small-files.ts";
 import { type SourceEntry, type Sources, sourceError, walk } from "../../transfer/source.ts";
 import { isDiskFull } from "../../transfer/staging.ts";
@@ -152,7 +153,7 @@ export class Spool {
     for await (const _ of copying); // a failure is thrown in its turn
     // The innermost first: what comes into a folder changes its time.
     for (const { entry, target } of folders.reverse()) {
-      await utimes(target, entry.mtime / 1_000, entry.modified / 1_000);
+      await utimes(target, toSeconds(entry.mtime), toSeconds(entry.modified));
       await this.#flush(target, on);
     }
     for (const folder of [root, join(root, "..")]) await this.#flush(folder, on);
@@ -164,7 +165,7 @@ export class Spool {
     assertSame(await fromSource(entry, lstat(entry.source)), entry);
     await this.#flush(target, on, async (file) => {
       await file.chmod(entry.executable ? PRIVATE_EXECUTABLE : PRIVATE);
-      await file.utimes(entry.modified / 1_000, entry.modified / 1_000);
+      await file.utimes(toSeconds(entry.modified), toSeconds(entry.modified));
     });
   }
 

@@ -9,6 +9,7 @@ import { type FileHandle, mkdir, open, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { mapAhead, until } from "../../core/ahead.ts";
 import { LanxferError, systemCode } from "../../core/errors.ts";
+import { toSeconds } from "../../transfer/pinned.ts";
 import { type BundledFile, type BundledFolder, unbundle } from "./bundle.ts";
 
 const PRIVATE = 0o600;
@@ -89,7 +90,7 @@ export async function unpack(
   }
   const finish = async ({ file, path, mtime }: Written): Promise<void> => {
     try {
-      await utimes(path, mtime / 1_000, mtime / 1_000);
+      await utimes(path, toSeconds(mtime), toSeconds(mtime));
       await flush(file);
     } finally {
       await file.close();

@@ -105,7 +105,7 @@ describe("a directory that is pinned", () => {
     await dir.setAttributes({ mode: 0o750, mtime: 1_700_000_000_123 });
     await Promise.all([dir.sync(), dir.sync(), dir.sync()]);
     const { mode, mtimeMs } = await stat(path.join(root, "renamed"));
-    expect([mode & 0o777, mtimeMs]).toEqual([0o750, 1_700_000_000_123]);
+    expect([mode & 0o777, Math.floor(mtimeMs)]).toEqual([0o750, 1_700_000_000_123]); // newer Nodes keep its fraction
     await dir.close();
   });
 });

@@ -18,7 +18,8 @@ export default defineConfig({
   test: {
     // The default leaves one worker where there are two processors, and most tests wait more than they work.
     maxWorkers: Math.max(2, availableParallelism() - 1),
-    reporters: ["default", ["json", { outputFile: "build/test-report.json" }]],
+    reporters: ["default", "json"],
+    outputFile: { json: "build/test-report.json" },
     projects: [
       suite("unit", 10_000, true),
       suite("fuzz", 60_000, true),
@@ -28,6 +29,7 @@ export default defineConfig({
       suite("hostile", 180_000, false),
       suite("disk", 120_000, true),
       suite("faults", 240_000, true),
+      suite("versions", 180_000, false),
       suite("package", 120_000, true),
       suite("service", 120_000, false),
     ],

@@ -17,16 +17,18 @@ const LANXFERCTL = fileURLToPath(new URL("../../dist/ctl/main.js", import.meta.u
 export class Home implements AsyncDisposable {
   readonly directory: string;
   readonly #settings: Readonly<Record<string, string>>;
+  readonly #node: string;
   readonly #running: Running[] = [];
 
-  private constructor(directory: string, settings: Readonly<Record<string, string>>) {
+  private constructor(directory: string, settings: Readonly<Record<string, string>>, node: string) {
     this.directory = directory;
     this.#settings = settings;
+    this.#node = node;
   }
 
-  /** `settings` are environment variables of the daemon. */
-  static async make(settings: Readonly<Record<string, string>> = {}): Promise<Home> {
-    return new Home(await mkdtemp(path.join(tmpdir(), "lanxferd-test-")), settings);
+  /** `settings` are environment variables of the daemon, `node` is the Node that runs the programs. */
+  static async make(settings: Readonly<Record<string, string>> = {}, node = process.execPath): Promise<Home> {
+    return new Home(await mkdtemp(path.join(tmpdir(), "lanxferd-test-")), settings, node);
   }
 
   path(name: string): string {
@@ -49,7 +51,7 @@ export class Home implements AsyncDisposable {
 
   /** Starts the daemon and waits for the line that says it is ready. `wrapper` is a command that runs it. */
   async ready(more: Readonly<Record<string, string>> = {}, wrapper: readonly string[] = []): Promise<Running> {
-    const command = [...wrapper, process.execPath, LANXFERD];
+    const command = [...wrapper, this.#node, LANXFERD];
     const running = start(command, { env: this.env(more), cwd: this.directory });
     this.#running.push(running);
     await eventually("lanxferd is ready", async () => running.stdout.includes('"msg":"ready"') || undefined);
@@ -58,7 +60,7 @@ export class Home implements AsyncDisposable {
 
   /** Runs the daemon when it is expected to end by itself. */
   fails(more: Readonly<Record<string, string>> = {}, ...args: string[]): Promise<Finished> {
-    return run([process.execPath, LANXFERD, ...args], { env: this.env(more), cwd: this.directory });
+    return run([this.#node, LANXFERD, ...args], { env: this.env(more), cwd: this.directory });
   }
 
   ctl(...args: string[]): Promise<Finished> {
@@ -67,7 +69,7 @@ export class Home implements AsyncDisposable {
 
   /** Begins what may take its time. */
   startCtl(args: readonly string[], stdin = ""): Running {
-    const running = start([process.execPath, LANXFERCTL, ...args], { env: this.env(), cwd: this.directory, stdin });
+    const running = start([this.#node, LANXFERCTL, ...args], { env: this.env(), cwd: this.directory, stdin });
     this.#running.push(running);
     return running;
   }

@@ -2,31 +2,16 @@
 // throw-away homes. They find each other by multicast DNS on the loopback
 // interface (nothing leaves the machine), are paired by an invite, and bob sends
 // a file and a folder to alice by name. Everything it made is removed at the end.
-import { execFile, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
+import { ctl, meet, Scene, written } from "./scene.mjs";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
 const started = Date.now();
-const home = mkdtempSync(join(tmpdir(), "lanxfer-demo-"));
-const running = [];
+const scene = new Scene("lanxfer-demo-");
 
-process.on("SIGINT", () => cleanUp().then(() => process.exit(130)));
-process.on("SIGTERM", () => cleanUp().then(() => process.exit(143)));
+process.on("SIGINT", () => scene.close().then(() => process.exit(130)));
+process.on("SIGTERM", () => scene.close().then(() => process.exit(143)));
 
 try {
   await demo();
@@ -34,23 +19,14 @@ try {
   console.error(`demo failed: ${error.message}`);
   process.exitCode = 1;
 } finally {
-  await cleanUp();
-  say(existsSync(home) ? `could not remove ${home}` : `removed ${home} and everything in it`);
+  await scene.close();
+  say(existsSync(scene.home) ? `could not remove ${scene.home}` : `removed ${scene.home} and everything in it`);
 }
 
 async function demo() {
-  say(`two daemons on this machine, homes below ${home}`);
-  const alice = await startDaemon("alice");
-  const bob = await startDaemon("bob");
-
-  const multicast = await waitFor(async () => (await peers(bob)).includes("alice"), 4_000);
-  if (!multicast) {
-    say("multicast is not possible on this machine: using static addresses instead");
-    await ctl(bob, ["peers", "add", "alice", `127.0.0.1:${alice.port}`]);
-    await ctl(alice, ["peers", "add", "bob", `127.0.0.1:${bob.port}`]);
-    if (!(await waitFor(async () => (await peers(bob)).includes("alice"), 4_000)))
-      throw new Error("bob does not see alice");
-  }
+  say(`two daemons on this machine, homes below ${scene.home}`);
+  const [alice, bob] = [await scene.daemon("alice"), await scene.daemon("bob")];
+  if (!(await meet(bob, alice))) say("multicast is not possible on this machine: using static addresses instead");
   await show(bob, ["peers"]);
 
   say("alice invites, bob redeems (the invite goes through a pipe, never through an argument)");
@@ -86,81 +62,11 @@ async function demo() {
   say(`done in ${((Date.now() - started) / 1000).toFixed(1)} s`);
 }
 
-/** Starts a daemon with a home of its own and waits until it answers. */
-async function startDaemon(name) {
-  const own = join(home, name);
-  mkdirSync(own, { mode: 0o700 });
-  const port = await freePort();
-  const env = {
-    PATH: process.env.PATH,
-    HOME: own,
-    LANXFER_NAME: name,
-    LANXFER_PORT: String(port),
-    LANXFER_CONFIG_DIR: join(own, "config"),
-    LANXFER_STATE_DIR: join(own, "state"),
-    LANXFER_SOCKET: join(own, "run", "control.sock"),
-    // Only the loopback interface: the demo is nobody else's business.
-    LANXFER_INTERFACES_EXCLUDE: "*",
-    LANXFER_INTERFACES_INCLUDE: "lo,lo0",
-    LANXFER_LOG_LEVEL: "warn",
-  };
-  const child = spawn(process.execPath, [join(root, "dist/daemon/main.js")], {
-    env,
-    cwd: own,
-    stdio: ["ignore", "inherit", "inherit"],
-  });
-  const host = { name, home: own, port, env, child };
-  running.push(host);
-  const ready = () =>
-    ctl(host, ["status"]).then(
-      () => true,
-      () => false,
-    );
-  if (!(await waitFor(ready, 10_000))) throw new Error(`${name} did not start`);
-  say(`${name} is ready on port ${port}`);
-  return host;
-}
-
-async function peers(host) {
-  const { stdout } = await ctl(host, ["peers", "--json"]);
-  return stdout
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => JSON.parse(line).name);
-}
-
 /** Runs lanxferctl on a host as a person would, showing what it prints. */
 async function show(host, args, input) {
-  console.log(`\n${host.name}$ lanxferctl ${args.map((arg) => (/[^\w./-]/.test(arg) ? `"${arg}"` : arg)).join(" ")}`);
+  console.log(`\n${host.name}$ ${written(args)}`);
   const { stdout, stderr } = await ctl(host, args, input);
   process.stdout.write(stderr + stdout);
-}
-
-function ctl(host, args, input = "") {
-  return new Promise((resolve, reject) => {
-    const command = [join(root, "dist/ctl/main.js"), ...args];
-    const child = execFile(process.execPath, command, { env: host.env, cwd: host.home }, (error, stdout, stderr) => {
-      if (error) reject(new Error(`lanxferctl ${args.join(" ")}: ${stderr.trim() || error.message}`));
-      else resolve({ stdout, stderr });
-    });
-    child.stdin.end(input);
-  });
-}
-
-async function waitFor(condition, ms) {
-  for (const end = Date.now() + ms; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 100))) {
-    if (await condition()) return true;
-  }
-  return false;
-}
-
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** Digest over names, kinds, times, the executable bit and content of everything below `path`. */
@@ -174,20 +80,6 @@ function fingerprint(path) {
   };
   visit(path);
   return hash.digest("hex");
-}
-
-async function cleanUp() {
-  await Promise.all(
-    running.splice(0).map(
-      ({ child }) =>
-        new Promise((resolve) => {
-          if (child.exitCode !== null || child.signalCode !== null) resolve();
-          child.once("exit", resolve);
-          child.kill("SIGTERM");
-        }),
-    ),
-  );
-  rmSync(home, { recursive: true, force: true });
 }
 
 function say(text) {

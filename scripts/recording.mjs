@@ -89,20 +89,21 @@ function svg() {
   const whole = now + END;
   const rules = lines.map(({ at }, index) => {
     const share = ((at / whole) * 100).toFixed(2);
-    return `@keyframes l${index}{0%,${share}%{opacity:0}${(Number(share) + 0.01).toFixed(2)}%,100%{opacity:1}}`;
+    const frames = `0%,${share}%{opacity:0}${(Number(share) + 0.01).toFixed(2)}%,100%{opacity:1}`;
+    return `@keyframes l${index}{${frames}}.l${index}{animation:l${index} ${whole.toFixed(1)}s infinite}`;
   });
   const rows = lines.map(({ kind, text }, index) => {
     const y = (index + 1.75) * LINE;
-    const style = `animation:l${index} ${whole.toFixed(1)}s infinite`;
-    return `<text class="${kind}" x="${LINE}" y="${y}" style="${style}" xml:space="preserve">${escaped(text)}</text>`;
+    return `<text class="${kind} l${index}" x="${LINE}" y="${y}" xml:space="preserve">${escaped(text)}</text>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">
 <title>lanxfer: a device is paired, files are sent to it, and wait for it while it is switched off</title>
 <style>
 text{font:${SIZE}px ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;fill:#d0d0d0}
 .typed{fill:#fff;font-weight:600}.said{fill:#7a9}
-@media(prefers-reduced-motion:reduce){text{animation:none!important}}
+@media(prefers-reduced-motion:no-preference){
 ${rules.join("\n")}
+}
 </style>
 <rect width="100%" height="100%" rx="8" fill="#16181d"/>
 ${rows.join("\n")}

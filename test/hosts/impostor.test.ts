@@ -42,7 +42,7 @@ suiteFor(["hosts"])("An impostor with the name and id of a paired device", () =>
   it("does not keep the real one from getting its files", async () => {
     const { anna, bert } = trio.devices;
     for (let n = 0; n < 3; n++) {
-      expect(await anna.ctl(["send", "bert", source])).toMatchObject({ code: 0 });
+      expect(await anna.ctl(["send", "bert", source, "--always"])).toMatchObject({ code: 0 });
     }
     expect((await readdir(bert.inbox)).filter((name) => name.endsWith(".pdf"))).toHaveLength(3);
     expect(differences(await readTree(source), await readTree(path.join(bert.inbox, SECRET)), copied)).toEqual([]);

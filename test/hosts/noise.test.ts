@@ -33,8 +33,8 @@ suiteFor(["hosts"])("A host that floods its neighbours with nonsense", () => {
     let rounds = 0;
     for (const began = performance.now(); performance.now() - began < LASTS; rounds++) {
       const [there, back] = await Promise.all([
-        anna.ctl(["send", "bert", sourceOf(anna)]),
-        bert.ctl(["send", "anna", sourceOf(bert)]),
+        anna.ctl(["send", "bert", sourceOf(anna), "--always"]),
+        bert.ctl(["send", "anna", sourceOf(bert), "--always"]),
       ]);
       expect(there, `seed ${seed}`).toMatchObject({ code: 0 });
       expect(back, `seed ${seed}`).toMatchObject({ code: 0 });

@@ -4,7 +4,7 @@
  * any other: the key that answers decides.
  */
 
-import { readFile } from "node:fs/promises";
+import { lstat, readFile, rename } from "node:fs/promises";
 import { z } from "zod";
 import { LanxferError, systemCode } from "../../core/errors.ts";
 import { type DeviceId, isDeviceId } from "../../core/ids.ts";
@@ -36,14 +36,20 @@ export class Contacts {
     this.#file = file;
   }
 
-  /** A file that cannot be read is worth a warning, not a refusal: it only saves time. */
+  /**
+   * A file that cannot be read is worth a warning, not a refusal: it only saves
+   * time. It is kept, as it may be one of a newer version, with addresses that the
+   * user gave. Throws E_STATE when that is not possible.
+   */
   static async open(path: string, log: Log): Promise<Contacts> {
     const empty: File = { v: 1, added: {}, known: {} };
     try {
       return new Contacts(path, fileSchema.parse(JSON.parse(await readFile(path, "utf8"))));
     } catch (error) {
-      if (systemCode(error) !== "ENOENT")
-        log.warn({ error: String(error) }, "address book not readable, starting a new one");
+      if (systemCode(error) !== "ENOENT") {
+        const kept = await putAside(path);
+        log.warn({ error: String(error), kept }, "address book not readable, starting a new one");
+      }
       return new Contacts(path, empty);
     }
   }
@@ -105,4 +111,16 @@ export class Contacts {
 
 function isSame(a: Place, b: Place): boolean {
   return a.host === b.host && a.port === b.port;
+}
+
+/** Resolves to where it is now: its time makes the name its own. */
+async function putAside(path: string): Promise<string> {
+  try {
+    const { mtimeMs } = await lstat(path);
+    const kept = `${path}.${Math.floor(mtimeMs)}`;
+    await rename(path, kept);
+    return kept;
+  } catch (error) {
+    throw new LanxferError("E_STATE", { path, text: systemCode(error) ?? String(error) }, { cause: error });
+  }
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -39,12 +39,28 @@ describe("the address book", () => {
     expect(JSON.parse(await readFile(path, "utf8")).known[nas]).toEqual([{ host: "fe80::7%eth0", port: 1 }, at(1)]);
   });
 
-  it("begins anew, with a warning, when the file cannot be understood", async () => {
-    const warned: string[] = [];
-    await writeFile(path, "{");
-    const log = { ...silentLog, warn: (_: object, message: string) => warned.push(message) };
+  it.each([
+    ["is damaged", "{"],
+    ["is one of a newer lanxfer", JSON.stringify({ v: 2, added: { desk: { host: "desk.lan", port: 25_726 } } })],
+  ])("begins anew, with a warning, when the file %s, which is kept", async (_, text) => {
+    const warned: { readonly kept?: string }[] = [];
+    await writeFile(path, text);
+    const log = { ...silentLog, warn: (fields: object) => void warned.push(fields) };
     const contacts = await Contacts.open(path, log);
     expect(contacts.added()).toEqual([]);
-    expect(warned).toEqual(["address book not readable, starting a new one"]);
+    await contacts.add("nas", at(1));
+    expect(warned).toHaveLength(1);
+    const kept = warned[0]?.kept ?? "";
+    expect(kept).toMatch(/\/contacts\.json\.\d+$/);
+    expect(await readFile(kept, "utf8")).toBe(text);
+    expect((await Contacts.open(path, silentLog)).added()).toEqual([["nas", at(1)]]);
+  });
+
+  it("is not begun anew where the file could not be put aside", async () => {
+    await writeFile(path, "{");
+    const { mtimeMs } = await stat(path);
+    await mkdir(join(`${path}.${Math.floor(mtimeMs)}`, "taken"), { recursive: true });
+    await expect(Contacts.open(path, silentLog)).rejects.toMatchObject({ code: "E_STATE" });
+    expect(await readFile(path, "utf8")).toBe("{");
   });
 });

@@ -266,6 +266,17 @@ suiteFor(["hosts", "machines"])("A service", () => {
       expect(seen.processes).toBe(1);
     });
 
+    it("runs without memory that is both written and executed, when asked to", async () => {
+      const unit = "lanxferd@bert.service";
+      await bert.dropIn(await readFile(new URL("../../systemd/strict-wx.conf", import.meta.url), "utf8"), unit);
+      await machine.must("systemctl", "restart", unit);
+      const pid = await bert.property("MainPID", unit);
+      expect(await machine.must("cat", `/proc/${pid}/maps`)).not.toMatch(/^\S+ .wx/m);
+      expect(await bert.tell("status")).toMatch(/^sandbox +full$/m);
+      await bert.dropIn(undefined, unit);
+      await machine.must("systemctl", "restart", unit);
+    });
+
     it("goes, and leaves what is its user's", async () => {
       expect(await asRoot("uninstall", "--system", "--user", "bert")).toMatchObject({ code: 0 });
       expect(

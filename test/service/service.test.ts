@@ -113,6 +113,18 @@ suiteFor(["hosts", "machines"])("The service of a user", () => {
     for (let at = 0; at < 20; at++) await anna.write(`many/${at}.txt`, `${at}`);
     expect(await anna.tell("send", "nas", "/home/anna/many")).toContain("sent many to nas");
     expect(await bert.must("sh", "-c", "cat /home/bert/LanInbox/many/*.txt | wc -c")).toBe("30\n");
+    // Whatever else loads more of the program, which has to do without compilers, too.
+    await bert.tell("config", "set", "log.level", "debug");
+    await bert.tell("config", "unset", "log.level");
+    expect((await bert.ctl(["doctor"])).stdout).toContain("ok       version");
+    expect(await bert.tell("invite")).toMatch(/^lanxfer-/);
+    const stdin = "piped";
+    expect(await bert.ctl(["send", "desk", "-", "--name", "piped.txt"], { stdin })).toMatchObject({ code: 0 });
+    expect(await anna.must("cat", "/home/anna/LanInbox/piped.txt")).toBe(stdin);
+    const socket = `/run/user/${bert.uid}/lanxfer/control.sock`;
+    const script = `require("http").get({ socketPath: "${socket}", path: "/metrics" }, (answer) => answer.pipe(process.stdout))`;
+    expect(await bert.must(process.execPath, "-e", script)).toContain("lanxfer_");
+    expect(await bert.must("cat", `/proc/${pid}/maps`)).not.toMatch(/^\S+ .wx/m);
     await bert.dropIn(undefined);
     await bert.systemctl("restart", "lanxferd");
   });

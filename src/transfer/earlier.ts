@@ -16,7 +16,7 @@ import type { HaveItem, Held } from "./held.ts";
 import { readJournal } from "./journal.ts";
 import { type Facts, keyOf, type Recorded } from "./journal-lines.ts";
 import { takesUp } from "./leftovers.ts";
-import { clampTime } from "./part.ts";
+import { clampTime, type Part, readFully } from "./part.ts";
 import type { PinnedDir } from "./pinned.ts";
 import { isFile, isFolder, type Looked, type SmallFiles } from "./small-files.ts";
 import { BLOCK_SIZE, type MessageOf } from "./wire.ts";
@@ -47,8 +47,16 @@ export interface EarlierFile {
   readonly looked: Looked;
 }
 
+export interface EarlierBlock {
+  readonly data: Buffer;
+  /** It is in the part that it is for. */
+  readonly shared: boolean;
+}
+
 /** Files and folders of all items of an offer that are looked at: bounds the memory for a transfer. */
 const MOST = 100_000;
+/** Files of one name that are told, the newest: a script may send two that are called alike again and again. */
+const MOST_VERSIONS = 16;
 /** How far a time may be off where a file system keeps it coarsely, as FAT does (milliseconds). */
 const COARSE_TIME_MS = 2_000;
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -81,6 +89,13 @@ export class EarlierItem {
     return this.#files.values();
   }
 
+  /** Whether an entry, with which a top-level item begins, may be of this one. */
+  begins(entry: Entry): boolean {
+    if (entry.type === "folder" || this.arrival.type === "folder") return this.arrival.type === entry.type;
+    const file = this.#files.get(keyOf(entry.path));
+    return file !== undefined && isTakenUp(entry, file);
+  }
+
   /** The file that an entry takes up; undefined when it takes up nothing of this. */
   takeFile(entry: Entry): EarlierFile | undefined {
     const key = keyOf(entry.path);
@@ -104,39 +119,47 @@ function isTakenUp(entry: Entry, { facts }: EarlierFile): boolean {
 }
 
 /**
- * Looks for what stands of the items of an offer, and puts of each name the
- * newest that does into `found`. `arrivals` are the newest first.
+ * Looks for what stands of the items of an offer, and puts it into `found`: of
+ * each name the newest folder, or the newest files. `arrivals` are the newest first.
  */
 export async function findEarlier(
   inbox: PinnedDir,
   arrivals: readonly Arrival[],
   items: MessageOf<"offer">["items"],
   files: SmallFiles,
-  found: Map<string, EarlierItem>,
+  found: Map<string, readonly EarlierItem[]>,
 ): Promise<void> {
   let room = MOST;
   for (const { name, type } of items) {
+    if (found.has(name)) continue;
+    const standing: EarlierItem[] = [];
     for (const arrival of arrivals) {
-      if (arrival.name !== name || arrival.type !== type || found.has(name)) continue;
+      if (arrival.name !== name || arrival.type !== type) continue;
       const item =
         type === "file" ? await lookAtFile(inbox, arrival, files) : await lookAtFolder(inbox, arrival, files);
       if (item === undefined || item.left > room) continue;
       room -= item.left;
-      found.set(name, item);
+      standing.push(item);
+      if (type === "folder" || standing.length === MOST_VERSIONS) break;
     }
+    found.set(name, standing);
   }
 }
 
 /** What the sender is told: at most `limit` files, none of which is held of an earlier attempt. */
 export function* thereItems(
-  items: ReadonlyMap<string, EarlierItem>,
+  items: ReadonlyMap<string, readonly EarlierItem[]>,
   held: Held,
   limit: number,
 ): Generator<HaveItem, void> {
   let left = limit;
-  for (const item of items.values()) {
+  const told = new Set<string>();
+  for (const item of [...items.values()].flat()) {
     for (const { facts, root } of item.files()) {
-      if (held.has(keyOf(facts.path))) continue;
+      const key = keyOf(facts.path);
+      const version = `${key}\0${facts.size}:${facts.mtime}`; // by which a sender tells versions apart
+      if (held.has(key) || told.has(version)) continue;
+      told.add(version);
       if (left-- <= 0) return;
       yield { ...facts, blocks: blocksOf(facts.size), root, there: true };
     }
@@ -218,8 +241,12 @@ export class EarlierReader {
     this.#signal = signal;
   }
 
-  /** Its blocks, in order. Throws E_INTEGRITY when it is not the file that was looked at, or cannot be read. */
-  async *blocks({ names, looked }: EarlierFile): AsyncGenerator<Buffer, void> {
+  /**
+   * Its blocks, in order, and whether `part` has them already: where content can be
+   * shared they are read from there. Throws E_INTEGRITY when it is not the file that
+   * was looked at, or cannot be read.
+   */
+  async *blocks({ names, looked }: EarlierFile, part?: Part): AsyncGenerator<EarlierBlock, void> {
     let handle: FileHandle | undefined;
     try {
       const dir = await this.#enter(names.slice(0, -1));
@@ -227,9 +254,13 @@ export class EarlierReader {
       const now = await handle.stat();
       const same = now.isFile() && now.ino === looked.inode && now.size === looked.size;
       if (!same || now.mtimeMs !== looked.modified) throw new Error("it is another one now");
+      const shared = part !== undefined && looked.size > BLOCK_SIZE && (await part.clone(handle)) ? part : undefined;
       for (let at = 0; at < looked.size; at += BLOCK_SIZE) {
         this.#signal.throwIfAborted();
-        yield await this.#block(handle, at, Math.min(BLOCK_SIZE, looked.size - at));
+        const data = this.#allocate(Math.min(BLOCK_SIZE, looked.size - at));
+        if (shared === undefined) await readFully(handle, data, at);
+        else await shared.read(data, at);
+        yield { data, shared: shared !== undefined };
       }
     } catch (error) {
       this.#signal.throwIfAborted();
@@ -241,16 +272,6 @@ export class EarlierReader {
 
   async close(): Promise<void> {
     for (const { dir } of this.#open.splice(0)) await dir.close().catch(() => {});
-  }
-
-  async #block(handle: FileHandle, at: number, length: number): Promise<Buffer> {
-    const block = this.#allocate(length);
-    for (let filled = 0; filled < length; ) {
-      const { bytesRead } = await handle.read(block, filled, length - filled, at + filled);
-      if (bytesRead === 0) throw new Error("it is shorter now");
-      filled += bytesRead;
-    }
-    return block;
   }
 
   async #enter(names: readonly string[]): Promise<PinnedDir> {

@@ -11,7 +11,7 @@ import type { Budget } from "../core/ahead.ts";
 import { LanxferError } from "../core/errors.ts";
 import { bytesIn, DigestList, digestBlock } from "./blocks.ts";
 import { Checkpoints } from "./checkpoints.ts";
-import type { EarlierFile, EarlierItem, EarlierReader } from "./earlier.ts";
+import type { EarlierBlock, EarlierFile, EarlierItem, EarlierReader } from "./earlier.ts";
 import type { Flusher } from "./flush.ts";
 import type { Frame } from "./frames.ts";
 import { type Held, heldBytes } from "./held.ts";
@@ -38,8 +38,8 @@ export interface BlockMemory {
 
 /** What stands in the inbox of earlier transfers (earlier.ts), and how it is read. */
 export interface EarlierItems {
-  /** By name. */
-  readonly items: Map<string, EarlierItem>;
+  /** By name: of a file all versions, the newest first. */
+  readonly items: Map<string, readonly EarlierItem[]>;
   readonly reader: EarlierReader;
 }
 
@@ -236,20 +236,24 @@ export class IncomingTransfer {
     return { ...file, digests, checkpoints, received };
   }
 
-  /** Writes the next block of a file, which is verified. */
-  async #add(file: CurrentFile, data: Buffer, digest: Uint8Array): Promise<void> {
+  /** Writes the next block of a file, which is verified, unless it is there. */
+  async #add(file: CurrentFile, data: Buffer, digest: Uint8Array, there = false): Promise<void> {
     const { writeBehind, recycle } = this.#memory;
     const number = file.digests.count;
     file.digests.push(digest);
     const position = file.received;
     file.received += data.length;
+    const wrote = (written: number) => {
+      this.#reports.wrote(written);
+      if (written > 0) file.checkpoints?.wrote(number);
+      recycle(data);
+    };
+    if (there) return wrote(data.length);
     await writeBehind.take(data.length);
     try {
       file.part?.write(data, position, (written) => {
-        this.#reports.wrote(written);
-        if (written > 0) file.checkpoints?.wrote(number);
+        wrote(written);
         writeBehind.give(data.length);
-        recycle(data);
       });
     } catch (error) {
       throw storageError(error);
@@ -272,9 +276,7 @@ export class IncomingTransfer {
     if (item >= this.#offer.count || unlike) throw new LanxferError("E_PROTO", { text: "not what was offered" });
     await this.#endItem();
     this.#reports.began(entry.index, entry.path, item);
-    const standing = this.#earlier.items.get(name);
-    this.#earlier.items.delete(name); // of several entries with one path it is about one
-    this.#standing = standing?.arrival.type === entry.type ? standing : undefined;
+    this.#standing = this.#earlier.items.get(name)?.find((standing) => standing.begins(entry));
     this.#taken = this.#standing && [];
   }
 
@@ -312,14 +314,15 @@ export class IncomingTransfer {
   async #copy({ held: _, ...entry }: Entry, known: EarlierFile): Promise<CurrentFile> {
     const file = this.#goOn(await this.#tree.addFile(entry));
     this.#file = file;
-    await this.#read(known, (data, digest) => this.#add(file, data, digest));
+    const part = file.part instanceof Part ? file.part : undefined;
+    await this.#read(known, part, ({ data, shared }, digest) => this.#add(file, data, digest, shared));
     this.#reports.wasHere(entry.size);
     this.#file = undefined;
     return file;
   }
 
   async #verify(known: EarlierFile): Promise<void> {
-    await this.#read(known, async (data) => {
+    await this.#read(known, undefined, async ({ data }) => {
       this.#reports.wrote(data.length);
       this.#memory.recycle(data);
     });
@@ -327,13 +330,17 @@ export class IncomingTransfer {
   }
 
   /** Throws E_INTEGRITY when a file in the inbox is not what it was; then nothing is taken from that item any more. */
-  async #read(known: EarlierFile, use: (data: Buffer, digest: Uint8Array) => Promise<void>): Promise<void> {
+  async #read(
+    known: EarlierFile,
+    part: Part | undefined,
+    use: (block: EarlierBlock, digest: Uint8Array) => Promise<void>,
+  ): Promise<void> {
     const digests = new DigestList();
     try {
-      for await (const data of this.#earlier.reader.blocks(known)) {
-        const digest = digestBlock(data);
+      for await (const block of this.#earlier.reader.blocks(known, part)) {
+        const digest = digestBlock(block.data);
         digests.push(digest);
-        await use(data, digest);
+        await use(block, digest);
       }
       if (digests.root() !== known.root) throw new LanxferError("E_INTEGRITY");
     } catch (error) {

@@ -5,14 +5,14 @@
  */
 
 import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { copyFile, type FileHandle, open } from "node:fs/promises";
 import { LanxferError } from "../core/errors.ts";
 import type { Flusher } from "./flush.ts";
-import { type Attributes, type PinnedDir, setAttributes } from "./pinned.ts";
+import { type Attributes, type PinnedDir, setAttributes, THROUGH_DESCRIPTOR } from "./pinned.ts";
 import { firstFree } from "./publish.ts";
 import { statsOf } from "./settle.ts";
 
-const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_WRONLY;
+const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_RDWR;
 
 /** mtime is kept between these (milliseconds since 1970): what 32-bit tools and FAT can show. */
 const OLDEST = 0;
@@ -44,7 +44,7 @@ export class Part {
 
   /** Opens a part that an earlier attempt has left, and cuts off what is behind `bytes`. */
   static async reopen(dir: PinnedDir, name: string, bytes: number): Promise<Part> {
-    const handle = await open(dir.path(name), constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const handle = await open(dir.path(name), constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       await handle.truncate(bytes);
       return new Part(dir, name, handle);
@@ -52,6 +52,26 @@ export class Part {
       await handle.close();
       throw error;
     }
+  }
+
+  /**
+   * Takes over all content of an open file where the file system lets two files
+   * share it until one is written to; false, with nothing changed, where it does
+   * not. To be called before anything is written.
+   */
+  async clone(from: FileHandle): Promise<boolean> {
+    if (!THROUGH_DESCRIPTOR) return false;
+    try {
+      await copyFile(pathOf(from), pathOf(this.#handle), constants.COPYFILE_FICLONE_FORCE);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Fills `block` with what is written from `position` on. Throws the system's error, or when there is less. */
+  async read(block: Buffer, position: number): Promise<void> {
+    await readFully(this.#handle, block, position);
   }
 
   /** Begins to write; `done` is called in any case. A failure is thrown by the next call. */
@@ -119,6 +139,19 @@ export class Part {
       at += bytesWritten;
     }
   }
+}
+
+/** Fills `block` from `position` of a file on. Throws the system's error, or when the file is shorter. */
+export async function readFully(handle: FileHandle, block: Buffer, position: number): Promise<void> {
+  for (let filled = 0; filled < block.length; ) {
+    const { bytesRead } = await handle.read(block, filled, block.length - filled, position + filled);
+    if (bytesRead === 0) throw new Error("the file is shorter than it was");
+    filled += bytesRead;
+  }
+}
+
+function pathOf({ fd }: FileHandle): string {
+  return `/proc/self/fd/${fd}`;
 }
 
 /** A time that a peer chose, moved into what file systems and tools can take. */

@@ -13,7 +13,8 @@ import { coalesce } from "../core/ahead.ts";
 import { LanxferError, systemCode } from "../core/errors.ts";
 import { type FileSystem, type Flusher, fileSystemOf } from "./flush.ts";
 
-const THROUGH_DESCRIPTOR = platform() === "linux";
+/** Open files and directories have paths that lead to them, wherever their names have gone. */
+export const THROUGH_DESCRIPTOR = platform() === "linux";
 
 export class PinnedDir {
   readonly #handle: FileHandle;

@@ -316,7 +316,7 @@ class ReceiverSession {
 /** All that is here, as far as a sender hears of it. */
 function* haveOf({ entries }: Offer, held: Held, earlier: EarlierItems["items"]): Generator<HaveItem, void> {
   yield* haveItems(held, entries);
-  yield* thereItems(earlier, held, entries + MORE_THERE - held.size);
+  yield* thereItems(earlier, held, entries + MORE_THERE);
 }
 
 /**

@@ -16,7 +16,7 @@ import { DIGEST_SIZE, type MessageOf, MORE_THERE } from "./wire.ts";
 
 type Have = MessageOf<"have">["items"][number];
 
-/** One item of a `have`; its path is its key. */
+/** One item of a `have`. */
 interface Claim {
   readonly type: "file" | "folder";
   readonly size: number;
@@ -35,7 +35,10 @@ export class Resumption {
   readonly #log: SentLog | undefined;
   /** What the receiver has from earlier transfers will do. */
   readonly #takesThere: boolean;
+  /** By path: what earlier attempts have left. */
   readonly #claims = new Map<string, Claim>();
+  /** By path and version (`versionOf`): what is there from earlier transfers, as several may have had one name. */
+  readonly #there = new Map<string, Claim>();
   #sent = new SentIndex();
   /** The top-level item whose turn it is is published. */
   #inPublished = false;
@@ -46,10 +49,6 @@ export class Resumption {
     this.#totals = totals;
     this.#log = log;
     this.#takesThere = takesThere;
-  }
-
-  get #most(): number {
-    return this.#totals.entries + (this.#takesThere ? MORE_THERE : 0);
   }
 
   /** Bytes that need not be sent again: before the end, as far as is known, which may turn out too much. */
@@ -66,14 +65,16 @@ export class Resumption {
   heard(items: readonly Have[]): void {
     for (const item of items) {
       item.path.forEach(checkName);
-      const key = item.path.join("/");
-      if (this.#claims.has(key)) throw refused("the same path twice");
-      if (this.#claims.size === this.#most) throw refused("more items than were offered");
+      const { type, size, mtime, executable = false, blocks, root, as, there = false } = item;
+      const claims = there ? this.#there : this.#claims;
+      const key = there ? versionOf(item) : item.path.join("/");
+      if (claims.has(key)) throw refused("the same path twice");
+      const most = this.#totals.entries + (there ? MORE_THERE : 0);
+      if (claims.size === most) throw refused("more items than were offered");
       const wrong = whatIsWrong(item);
       if (wrong !== undefined) throw refused(wrong);
-      const { type, size, mtime, executable = false, blocks, root, as, there = false } = item;
       if (there && !this.#takesThere) throw refused("from earlier, which was not asked for");
-      this.#claims.set(key, { type, size, mtime, executable, blocks, root, published: as !== undefined, there });
+      claims.set(key, { type, size, mtime, executable, blocks, root, published: as !== undefined, there });
       // What is there is perhaps another version: it counts when it is known not to be.
       if (!there) this.#bytes += bytesIn(blocks, size);
     }
@@ -91,13 +92,13 @@ export class Resumption {
   /** Gets what is remembered of earlier attempts, before the first entry. */
   async begin(): Promise<void> {
     if (this.#log === undefined) return;
-    if (this.#claims.size > 0) this.#sent = await this.#log.read();
+    if (this.#claims.size + this.#there.size > 0) this.#sent = await this.#log.read();
     else void this.#log.clear();
   }
 
   /** Whether all of an entry will be taken up and its content is not wanted, as far as can be said before its turn. */
   isWhole(entry: SourceEntry): boolean {
-    const claim = this.#claims.get(entry.path.join("/"));
+    const claim = this.#claimOn(entry);
     return claim?.blocks === blocksOf(entry.size) && isOf(claim, entry) && this.#sent.covers(entry, claim.blocks);
   }
 
@@ -108,9 +109,10 @@ export class Resumption {
    */
   async takeUp(prepared: Prepared, stopped: AbortSignal): Promise<DigestList | undefined> {
     const { entry } = prepared;
-    const key = entry.path.join("/");
-    const claim = this.#claims.get(key);
-    this.#claims.delete(key); // of several entries with one path it is about one
+    const claim = this.#claimOn(entry);
+    // Of several entries with one path it is about one.
+    this.#claims.delete(entry.path.join("/"));
+    this.#there.delete(versionOf(entry));
     if (entry.path.length === 1) this.#inPublished = claim?.published ?? false;
     const digests = claim && isOf(claim, entry) ? await this.#prove(claim, prepared, stopped) : undefined;
     if (digests !== undefined) {
@@ -129,9 +131,14 @@ export class Resumption {
   end(): void {
     for (const [path, claim] of this.#claims) {
       if (claim.published) throw new LanxferError("E_SOURCE_CHANGED", { path });
-      if (!claim.there) this.#bytes -= bytesIn(claim.blocks, claim.size);
+      this.#bytes -= bytesIn(claim.blocks, claim.size);
     }
     this.#claims.clear();
+  }
+
+  /** What an earlier attempt has left goes before what is there from earlier transfers. */
+  #claimOn(entry: SourceEntry): Claim | undefined {
+    return this.#claims.get(entry.path.join("/")) ?? this.#there.get(versionOf(entry));
   }
 
   async #prove(claim: Claim, prepared: Prepared, stopped: AbortSignal): Promise<DigestList | undefined> {
@@ -153,6 +160,10 @@ export class Resumption {
     }
     return undefined;
   }
+}
+
+function versionOf({ path, size, mtime }: Pick<SourceEntry, "path" | "size" | "mtime">): string {
+  return `${path.join("/")}\0${size}:${mtime}`;
 }
 
 /** A folder has neither content nor root. */

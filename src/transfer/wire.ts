@@ -36,7 +36,7 @@ export const MAX_BATCH = 256;
 /** Bytes of JSON that a batch is filled to: well below the largest message, whatever its last item is. */
 export const BATCH_BYTES = 32 * 1024;
 
-/** PROTOCOL 4.11: of what is there already so many more items may be told than there are entries in the offer. */
+/** PROTOCOL 4.11: of what is there from earlier transfers so many more items may be told than the offer has entries. */
 export const MORE_THERE = 1_000;
 
 /** PROTOCOL 10: the extensions that this implementation understands. */

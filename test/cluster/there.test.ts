@@ -127,6 +127,19 @@ describe("a file that is sent again", () => {
     expect(await contentOf(bert.inbox)).toMatchObject(before); // what was there is as it was
   });
 
+  it("is there in each of the versions that still are", async () => {
+    await using room = await Room.open();
+    const [anna, bert] = await room.pair();
+    const [one, two] = [await anna.write("a/log", "one"), await anna.write("b/log", "two")];
+    await utimes(two, 1, 1); // as large as the other, but not as old
+    for (const file of [one, two]) await anna.deliver(bert, [file]);
+    const again = await anna.deliver(bert, [one]);
+    expect(again.items).toMatchObject([{ as: "log", there: true }]);
+    expect((await anna.deliver(bert, [two])).items).toMatchObject([{ as: "log (1)", there: true }]);
+    await rm(path.join(bert.inbox, "log"));
+    expect((await anna.deliver(bert, [one])).items).toMatchObject([{ as: "log", there: false }]);
+  });
+
   it("is sent to whoever has not got it, and to a device that has it from another one", async () => {
     await using room = await Room.open();
     const [anna, bert] = await room.pair();

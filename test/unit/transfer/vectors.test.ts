@@ -229,8 +229,8 @@ describe("docs/PROTOCOL.md", () => {
       component: `${number(MAX_WIRE_NAME_BYTES)} bytes`,
       "listed items of an offer": number(wire.MAX_LISTED_ITEMS),
       "items of one `saved`, `have` or `landed`": number(wire.MAX_BATCH),
-      "items of all `have` of an offer": "the `entries` of the offer",
-      "the same, of an offer with `there`": `${number(wire.MORE_THERE)} more`,
+      "items of all `have` of an offer, without `there`": "the `entries` of the offer",
+      "the same, with `there`": `${number(wire.MORE_THERE)} more`,
       "`note`": `${number(MAX_NOTE)} bytes`,
       // The next ones are numbers in schemas; frames.json has messages at and above them.
       "name of a device": "63 bytes",

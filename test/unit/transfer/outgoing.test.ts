@@ -14,7 +14,7 @@ const CONTENT = Buffer.from("hello");
 const never = () => new AbortController().signal;
 
 /** A transfer of a folder `d` with the file `d/a`, and of the file `b`, that has been offered. */
-function offered() {
+function offered(more: { readonly there?: boolean } = {}) {
   const events: SenderEvent[] = [];
   const totals = {
     items: [
@@ -32,6 +32,7 @@ function offered() {
     paths: ["/s/d", "/s/b"],
     exclude: [],
     note: null,
+    ...more,
     files: new SmallFiles(),
     totals,
     signal: never(),
@@ -59,6 +60,55 @@ async function takenUp(outgoing: Outgoing, one: SourceEntry): Promise<number | u
   const prepared = inMemory(one, Buffer.concat([Buffer.alloc(BLOCK_PREFIX), CONTENT]));
   return (await outgoing.resumption.takeUp(prepared, never()))?.count;
 }
+
+describe("what the receiver says is there from earlier transfers", () => {
+  const there = (path: string, change: Partial<Have> = {}) => have(path, { there: true, ...change });
+
+  it("counts when it is taken up, of several versions the one that is the same", async () => {
+    const { outgoing, events } = offered({ there: true });
+    const versions = [there("d/a", { mtime: 8 }), there("d/a", { size: 6 }), there("d/a")];
+    outgoing.heard({ t: "have", items: [there("b", { root: "0".repeat(64) }), ...versions] });
+    outgoing.heard({ t: "accept" });
+    expect(events).toEqual([{ type: "accepted" }]);
+    await outgoing.resumption.begin();
+    const taken = [await takenUp(outgoing, entry("d")), await takenUp(outgoing, entry("d/a"))];
+    expect([...taken, await takenUp(outgoing, entry("b"))]).toEqual([undefined, 1, undefined]);
+    outgoing.tellResumed();
+    expect(events.slice(1)).toEqual([{ type: "already", entries: 1, bytes: 5 }]);
+  });
+
+  it("comes behind what an earlier attempt has left", async () => {
+    const { outgoing, events } = offered({ there: true });
+    outgoing.heard({ t: "have", items: [there("b"), have("b")] });
+    outgoing.heard({ t: "accept" });
+    await outgoing.resumption.begin();
+    expect(await takenUp(outgoing, entry("b"))).toBe(1);
+    outgoing.tellResumed();
+    expect(events).toEqual([{ type: "resumed", bytes: 5 }, { type: "accepted" }]);
+    // It is about one of several entries with that path.
+    expect(await takenUp(outgoing, entry("b"))).toBeUndefined();
+  });
+
+  it("may be more than was offered, within bounds", () => {
+    const { outgoing } = offered({ there: true });
+    for (let n = 0; n < 3 + 1_000; n++) outgoing.heard({ t: "have", items: [there(`${n}`)] });
+    expect(() => outgoing.heard({ t: "have", items: [there("one more")] })).toThrow(/more items than were offered/);
+  });
+
+  it.each<[string, Partial<Have>]>([
+    ["half a file", { size: 5_000_000 }],
+    ["a folder", { type: "folder", size: 0, blocks: 0 }],
+    ["something with its final name", { as: "b" }],
+  ])("is not %s", (_, change) => {
+    const { outgoing } = offered({ there: true });
+    expect(() => outgoing.heard({ t: "have", items: [there("b", change)] })).toThrow(/^.*have: /);
+  });
+
+  it("is nothing when it was not asked for", () => {
+    const { outgoing } = offered();
+    expect(() => outgoing.heard({ t: "have", items: [there("b")] })).toThrow(/not asked for/);
+  });
+});
 
 describe("what the receiver says it has", () => {
   it("is told before the acceptance, and corrected when less of it is taken up", async () => {

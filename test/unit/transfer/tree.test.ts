@@ -287,7 +287,7 @@ describe("a tree that comes to nothing", () => {
 
 describe("the end of a tree", () => {
   it("waits for a file that waits for something itself", async () => {
-    const growing = await Growing.open();
+    await using growing = await Growing.open();
     await growing.add("d/");
     let idle: () => void = () => {};
     const waiting = new Promise<void>((resolve) => {
@@ -309,7 +309,7 @@ describe("the end of a tree", () => {
 describe("a tree of many small files", () => {
   it("is written in batches and is the same, the executable among them executable", async () => {
     const files = new SmallFiles();
-    const growing = await Growing.open(0o022, files);
+    await using growing = await Growing.open(0o022, files);
     await files.during(async () => {
       const names = Array.from({ length: 200 }, (_, n) => `d/${n}`);
       await growing.add("d/", ...names);
@@ -325,7 +325,7 @@ describe("a tree of many small files", () => {
 
   it("keeps apart what has the same name here, and tells the names that changed", async () => {
     const files = new SmallFiles();
-    const growing = await Growing.open(0o022, files);
+    await using growing = await Growing.open(0o022, files);
     await files.during(async () => {
       await growing.add("d/", "d/x", "d/x", "d/x");
       await growing.tree.finish();

@@ -1,25 +1,20 @@
 /**
  * What the same device sent in earlier transfers and what still stands in the
- * inbox as it came: found for an offer, told to its sender, and read again when
- * the sender shows that it has the same (PROTOCOL 4.11). Size and time only say
- * what may be the same; whoever reads it checks the digests.
- *
- * Nothing is followed out of the inbox: each directory on the way is opened
- * without links, and each file is the one that was looked at.
+ * inbox as it came: found for an offer, to be told to its sender, who may take it
+ * up entry by entry (PROTOCOL 4.11). Size and time only say what may be the same:
+ * whoever reads it (earlier-reader.ts) checks the digests.
  */
 
 import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
-import { LanxferError } from "../core/errors.ts";
 import { blocksOf } from "./blocks.ts";
 import type { HaveItem, Held } from "./held.ts";
 import { readJournal } from "./journal.ts";
 import { type Facts, keyOf, type Recorded } from "./journal-lines.ts";
 import { takesUp } from "./leftovers.ts";
-import { clampTime, type Part, readFully } from "./part.ts";
+import { clampTime } from "./part.ts";
 import type { PinnedDir } from "./pinned.ts";
 import { isFile, isFolder, type Looked, type SmallFiles } from "./small-files.ts";
-import { BLOCK_SIZE, type MessageOf } from "./wire.ts";
+import type { MessageOf } from "./wire.ts";
 
 type Entry = MessageOf<"entry">;
 
@@ -47,19 +42,12 @@ export interface EarlierFile {
   readonly looked: Looked;
 }
 
-export interface EarlierBlock {
-  readonly data: Buffer;
-  /** It is in the part that it is for. */
-  readonly shared: boolean;
-}
-
 /** Files and folders of all items of an offer that are looked at: bounds the memory for a transfer. */
 const MOST = 100_000;
 /** Files of one name that are told, the newest: a script may send two that are called alike again and again. */
 const MOST_VERSIONS = 16;
 /** How far a time may be off where a file system keeps it coarsely, as FAT does (milliseconds). */
 const COARSE_TIME_MS = 2_000;
-const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** One item as it stands. What was taken up of it is not there to be taken up again. */
 export class EarlierItem {
@@ -226,62 +214,4 @@ async function lookAtFolder(inbox: PinnedDir, arrival: Arrival, files: SmallFile
 function isUntouched({ type, size, mtime }: Facts, looked: Looked, { fileSystem }: PinnedDir): boolean {
   const off = Math.abs(looked.modified - clampTime(mtime));
   return type === "file" && isFile(looked) && looked.size === size && off < (fileSystem.whole ? 1 : COARSE_TIME_MS);
-}
-
-/** Reads such files, one after another: what is on the way to one of them stays open for the next. */
-export class EarlierReader {
-  readonly #inbox: PinnedDir;
-  readonly #allocate: (length: number) => Buffer;
-  readonly #signal: AbortSignal;
-  #open: { readonly name: string; readonly dir: PinnedDir }[] = [];
-
-  constructor(inbox: PinnedDir, allocate: (length: number) => Buffer, signal: AbortSignal) {
-    this.#inbox = inbox;
-    this.#allocate = allocate;
-    this.#signal = signal;
-  }
-
-  /**
-   * Its blocks, in order, and whether `part` has them already: where content can be
-   * shared they are read from there. Throws E_INTEGRITY when it is not the file that
-   * was looked at, or cannot be read.
-   */
-  async *blocks({ names, looked }: EarlierFile, part?: Part): AsyncGenerator<EarlierBlock, void> {
-    let handle: FileHandle | undefined;
-    try {
-      const dir = await this.#enter(names.slice(0, -1));
-      handle = await open(dir.path(names.at(-1) ?? ""), READ);
-      const now = await handle.stat();
-      const same = now.isFile() && now.ino === looked.inode && now.size === looked.size;
-      if (!same || now.mtimeMs !== looked.modified) throw new Error("it is another one now");
-      const shared = part !== undefined && looked.size > BLOCK_SIZE && (await part.clone(handle)) ? part : undefined;
-      for (let at = 0; at < looked.size; at += BLOCK_SIZE) {
-        this.#signal.throwIfAborted();
-        const data = this.#allocate(Math.min(BLOCK_SIZE, looked.size - at));
-        if (shared === undefined) await readFully(handle, data, at);
-        else await shared.read(data, at);
-        yield { data, shared: shared !== undefined };
-      }
-    } catch (error) {
-      this.#signal.throwIfAborted();
-      throw error instanceof LanxferError ? error : new LanxferError("E_INTEGRITY", {}, { cause: error });
-    } finally {
-      await handle?.close();
-    }
-  }
-
-  async close(): Promise<void> {
-    for (const { dir } of this.#open.splice(0)) await dir.close().catch(() => {});
-  }
-
-  async #enter(names: readonly string[]): Promise<PinnedDir> {
-    const common = this.#open.findIndex(({ name }, i) => name !== names[i]);
-    const kept = common < 0 ? Math.min(this.#open.length, names.length) : common;
-    for (const { dir } of this.#open.splice(kept).reverse()) await dir.close();
-    for (const name of names.slice(kept)) {
-      const around = this.#open.at(-1)?.dir ?? this.#inbox;
-      this.#open.push({ name, dir: await around.open(name) });
-    }
-    return this.#open.at(-1)?.dir ?? this.#inbox;
-  }
 }

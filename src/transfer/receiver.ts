@@ -4,20 +4,18 @@
  */
 
 import { statfs } from "node:fs/promises";
-import type { Clock } from "../core/clock.ts";
 import { fromWire, LanxferError, toLanxferError, toWire } from "../core/errors.ts";
-import type { DeviceId } from "../core/ids.ts";
 import { checkName } from "../core/names.ts";
-import { type Arrival, EarlierReader, findEarlier, thereItems } from "./earlier.ts";
-import type { Flusher } from "./flush.ts";
+import type { Admission, ReceiverContext } from "./decision.ts";
+import { findEarlier, thereItems } from "./earlier.ts";
+import { EarlierReader } from "./earlier-reader.ts";
 import type { Frame } from "./frames.ts";
+import type { EarlierItems } from "./gathering.ts";
 import { type HaveItem, type Held, haveItems } from "./held.ts";
-import { type BlockMemory, type EarlierItems, IncomingTransfer, type Offer } from "./incoming.ts";
-import type { ReceiverEvent } from "./incoming-reports.ts";
+import { IncomingTransfer, type Offer } from "./incoming.ts";
 import { JOURNAL } from "./journal.ts";
 import type { Link } from "./link.ts";
 import { Conversation } from "./machine.ts";
-import type { SmallFiles } from "./small-files.ts";
 import { openStaging, type Staging } from "./staging.ts";
 import { batches, type Message, type MessageOf, MORE_THERE, OPENING_MS, parseMessage, RESUME } from "./wire.ts";
 
@@ -27,51 +25,6 @@ const REPORT_MS = 200;
 const AFTER_DECLINE_MS = 100;
 /** How long a sender may stay without an offer (milliseconds): a new connection costs it less than this one costs us. */
 const IDLE_MS = 60_000;
-
-/** All of it landed in an earlier attempt: nothing is to be sent. */
-export interface Landed {
-  readonly already: readonly { readonly item: number; readonly as: string; readonly there?: boolean }[];
-}
-
-/** The daemon's yes to an offer; its no is thrown. */
-export interface Admission {
-  readonly inbox: string;
-  /** What landed of the same device before under the names of this offer, the newest first. */
-  readonly arrivals: readonly Arrival[];
-  readonly report: (event: ReceiverEvent) => void;
-  /** Aborted to cancel; the other end is told the reason. */
-  readonly signal: AbortSignal;
-  /**
-   * Everything is durable under its final name: to be recorded before the sender
-   * is told. The journal of the transfer is at `journal` until this resolves.
-   * Never rejects.
-   */
-  readonly landed: (journal: string) => Promise<void>;
-  /**
-   * Called once, whatever happened, when everything is cleaned up; `error` is why
-   * it ended before it landed, `kept` how many bytes wait for a further attempt.
-   */
-  readonly ended: (error: LanxferError | undefined, kept: number | undefined) => void;
-}
-
-export interface ReceiverContext {
-  readonly self: DeviceId;
-  readonly hello: MessageOf<"hello">;
-  readonly umask: number;
-  readonly clock: Clock;
-  readonly memory: BlockMemory;
-  readonly flusher: Flusher;
-  readonly files: SmallFiles;
-  /** It is not trusted yet: it makes one offer, and soon, or it has to go. */
-  readonly guest: boolean;
-  /** The other end has introduced itself. Throws to hang up with a reason. */
-  readonly greeted: (hello: MessageOf<"hello">) => void;
-  /**
-   * Judges an offer. `ask` tells the sender that a person has been asked. `gone`
-   * is aborted when the sender gives up meanwhile. Throws to decline.
-   */
-  readonly decide: (offer: Offer, ask: () => void, gone: AbortSignal) => Promise<Admission | Landed>;
-}
 
 /** An offer that is taken, and everything that it needs. */
 interface Admitted {

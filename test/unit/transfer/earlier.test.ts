@@ -2,13 +2,8 @@ import { link, mkdir, rename, rm, stat, symlink, utimes, writeFile } from "node:
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { deviceIdFromHash, transferIdFrom } from "../../../src/core/ids.ts";
-import {
-  type Arrival,
-  type EarlierItem,
-  EarlierReader,
-  findEarlier,
-  thereItems,
-} from "../../../src/transfer/earlier.ts";
+import { type Arrival, type EarlierItem, findEarlier, thereItems } from "../../../src/transfer/earlier.ts";
+import { EarlierReader } from "../../../src/transfer/earlier-reader.ts";
 import type { JournalLine } from "../../../src/transfer/journal-lines.ts";
 import { PinnedDir } from "../../../src/transfer/pinned.ts";
 import { SmallFiles } from "../../../src/transfer/small-files.ts";

@@ -168,7 +168,7 @@ suiteFor(["faults"])("an inbox on a disk that fails", () => {
     await bob.pairWith(alice);
     await mkdir(bob.path("many"));
     for (let i = 0; i < 200; i++) await writeFile(bob.path(`many/${i}`), String(i));
-    const send = () => bob.ctl("send", "alice", "many");
+    const send = () => bob.ctl("send", "alice", "many", "--always");
     expect(await injecting(daemon, "syncfs:error=EIO", send)).toMatchObject({ code: 0 });
     expect(await readdir(alice.path("LanInbox/many"))).toHaveLength(200);
     const failed = await injecting(daemon, "syncfs,fsync:error=EIO", send);

@@ -22,7 +22,7 @@ suiteFor(["mounts"])("a state on a small disk", () => {
       (await inside(`find ${bob.path("state")}/outbox -mindepth 1 -type d`)).split("\n").length - 1;
     await writeFile(bob.path("a.txt"), "hello");
     await writeFile(bob.path("large.bin"), Buffer.alloc(8_000_000, 1));
-    const queue = (...more: string[]) => bob.ctl("send", "alice", "--queue", ...more);
+    const queue = (...more: string[]) => bob.ctl("send", "alice", "--queue", "--always", ...more);
 
     expect(await queue("a.txt")).toMatchObject({ code: 0 });
     // A copy that does not fit leaves nothing of itself.

@@ -47,7 +47,8 @@ import { isAllThere } from "./record/history-lines.ts";
 import { Refusals } from "./record/refusals.ts";
 import { Suspicions } from "./record/suspicions.ts";
 import { Tally } from "./record/tally.ts";
-import { type TransferRecord, Transfers } from "./record/transfers.ts";
+import type { TransferRecord } from "./record/transfer-record.ts";
+import { Transfers } from "./record/transfers.ts";
 import { historyView, peerView } from "./views.ts";
 
 /** What is kept on disk between runs. */

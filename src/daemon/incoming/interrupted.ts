@@ -9,7 +9,7 @@ import { LanxferError } from "../../core/errors.ts";
 import type { DeviceId, TransferId } from "../../core/ids.ts";
 import type { Log } from "../../core/log.ts";
 import { type Kept, removeKept } from "../../transfer/staging.ts";
-import type { TransferRecord } from "../record/transfers.ts";
+import type { TransferRecord } from "../record/transfer-record.ts";
 
 /** How long a sender may stay away (milliseconds). */
 export const KEPT_FOR_MS = 7 * 24 * 60 * 60_000;

@@ -11,7 +11,7 @@ import type { SenderEvent } from "../../transfer/outgoing.ts";
 import type { SharedReader } from "../../transfer/shared-reads.ts";
 import type { SmallFiles } from "../../transfer/small-files.ts";
 import { measure, type SourceTotals } from "../../transfer/source.ts";
-import type { TransferRecord } from "../record/transfers.ts";
+import type { TransferRecord } from "../record/transfer-record.ts";
 import type { Party } from "../views.ts";
 import type { Job } from "./job.ts";
 import type { Outbox } from "./outbox.ts";

@@ -5,7 +5,7 @@ import { LanxferError, toLanxferError } from "../../core/errors.ts";
 import type { DeviceId, TransferId } from "../../core/ids.ts";
 import { checkFileName } from "../../core/names.ts";
 import { type SharedReader, SharedReads } from "../../transfer/shared-reads.ts";
-import type { TransferRecord } from "../record/transfers.ts";
+import type { TransferRecord } from "../record/transfer-record.ts";
 import type { Recipient } from "./attempt.ts";
 import { Copying } from "./copying.ts";
 import { Delivery, type DeliveryDeps, type Order, type Standing } from "./delivery.ts";

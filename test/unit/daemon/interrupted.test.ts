@@ -8,7 +8,8 @@ import { Interrupted, KEPT_FOR_MS } from "../../../src/daemon/incoming/interrupt
 import { LandedTransfers } from "../../../src/daemon/incoming/landed.ts";
 import { History } from "../../../src/daemon/record/history.ts";
 import { hasArrived } from "../../../src/daemon/record/history-lines.ts";
-import { type TransferRecord, Transfers } from "../../../src/daemon/record/transfers.ts";
+import type { TransferRecord } from "../../../src/daemon/record/transfer-record.ts";
+import { Transfers } from "../../../src/daemon/record/transfers.ts";
 import { historyView } from "../../../src/daemon/views.ts";
 import type { Kept } from "../../../src/transfer/staging.ts";
 import { LogLines } from "../../support/log-lines.ts";

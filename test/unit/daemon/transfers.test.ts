@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
 import { LanxferError } from "../../../src/core/errors.ts";
 import { deviceIdFromHash, transferIdFrom } from "../../../src/core/ids.ts";
-import { type TransferStart, Transfers } from "../../../src/daemon/record/transfers.ts";
+import type { TransferStart } from "../../../src/daemon/record/transfer-record.ts";
+import { Transfers } from "../../../src/daemon/record/transfers.ts";
 
 const device = (n: number) => ({ id: deviceIdFromHash(new Uint8Array(32).fill(n)), name: `device ${n}` });
 const id = (n: number) => transferIdFrom(new Uint8Array(10).fill(n));

@@ -9,7 +9,8 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import type { ExtractSchema } from "hono/types";
 import { type Details, ERRORS, type ErrorCode, LanxferError, systemCode } from "../core/errors.ts";
 import type { ControlApi } from "./api.ts";
-import type { ControlEvent, PairingView, PreviewLine, StreamRequest } from "./schema.ts";
+import type { StreamRequest } from "./requests.ts";
+import type { ControlEvent, PairingView, PreviewLine } from "./schema.ts";
 
 type Routes = ExtractSchema<ControlApi>;
 type Method = "get" | "post" | "put" | "patch" | "delete";

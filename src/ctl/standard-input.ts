@@ -3,7 +3,8 @@
 import { createReadStream, fstatSync } from "node:fs";
 import { addAbortSignal, type Readable } from "node:stream";
 import type { ControlClient } from "../control/client.ts";
-import type { StreamRequest, TransferView } from "../control/schema.ts";
+import type { StreamRequest } from "../control/requests.ts";
+import type { TransferView } from "../control/schema.ts";
 import { LanxferError, systemCode } from "../core/errors.ts";
 import { formatSize } from "../core/text.ts";
 import type { Ui } from "./ui.ts";

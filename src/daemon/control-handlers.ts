@@ -1,7 +1,8 @@
 /** What each route of the control API does: looks up, calls the part that knows, shows the result. */
 
 import type { ControlHandlers } from "../control/api.ts";
-import type { HistoryView, SendRequest, SettingView, StatusView, TransferView } from "../control/schema.ts";
+import type { SendRequest } from "../control/requests.ts";
+import type { HistoryView, SettingView, StatusView, TransferView } from "../control/schema.ts";
 import { LanxferError, toLanxferError, toView } from "../core/errors.ts";
 import { formatDeviceId, shortId } from "../core/ids.ts";
 import { VERSION } from "../core/version.ts";

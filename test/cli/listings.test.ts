@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ControlHandlers } from "../../src/control/api.ts";
-import type { HistoryQuery, InboxQuery } from "../../src/control/schema.ts";
+import type { HistoryQuery, InboxQuery } from "../../src/control/requests.ts";
 import { LanxferError, toView } from "../../src/core/errors.ts";
 import { differences, untouched } from "../support/tree.ts";
 import { ACTIVE, objects, Place, transcript } from "./support/place.ts";

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import type { InboxQuery } from "../../src/control/schema.ts";
+import type { InboxQuery } from "../../src/control/requests.ts";
 import { type Arrival, arrivals } from "../../src/ctl/arrivals.ts";
 import { Room, type TestDaemon } from "../support/daemons.ts";
 import { eventually } from "../support/process.ts";

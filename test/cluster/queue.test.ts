@@ -3,7 +3,8 @@
 import { readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { SendRequest, TransferView } from "../../src/control/schema.ts";
+import type { SendRequest } from "../../src/control/requests.ts";
+import type { TransferView } from "../../src/control/schema.ts";
 import { Room, type TestDaemon } from "../support/daemons.ts";
 import { eventually } from "../support/process.ts";
 import { SkippingClock } from "../support/skipping-clock.ts";

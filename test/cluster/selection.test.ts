@@ -3,7 +3,8 @@
 import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import type { ControlEvent, PreviewLine, SendRequest } from "../../src/control/schema.ts";
+import type { SendRequest } from "../../src/control/requests.ts";
+import type { ControlEvent, PreviewLine } from "../../src/control/schema.ts";
 import { Room, type TestDaemon } from "../support/daemons.ts";
 import { Mallory, Scene } from "../support/mallory.ts";
 import { eventually } from "../support/process.ts";

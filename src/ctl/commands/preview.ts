@@ -1,7 +1,8 @@
 /** `send --dry-run`: what would be sent, and what would be left out and why. */
 
 import type { ControlClient } from "../../control/client.ts";
-import type { PreviewLine, SendRequest } from "../../control/schema.ts";
+import type { SendRequest } from "../../control/requests.ts";
+import type { PreviewLine } from "../../control/schema.ts";
 import { assertNever } from "../../core/assert.ts";
 import type { ExitCode } from "../../core/errors.ts";
 import { formatSize, safe } from "../../core/text.ts";

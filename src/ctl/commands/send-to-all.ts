@@ -4,7 +4,8 @@
  */
 
 import type { ControlClient } from "../../control/client.ts";
-import type { GroupResult, SendRequest, TransferView } from "../../control/schema.ts";
+import type { SendRequest } from "../../control/requests.ts";
+import type { GroupResult, TransferView } from "../../control/schema.ts";
 import { type ErrorView, type ExitCode, LanxferError, toView } from "../../core/errors.ts";
 import { safe } from "../../core/text.ts";
 import { eventsOf, hasEnded, viewsOfAll } from "../follow.ts";

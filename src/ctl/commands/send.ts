@@ -4,7 +4,8 @@
  */
 
 import type { ControlClient } from "../../control/client.ts";
-import type { SendRequest, TransferView } from "../../control/schema.ts";
+import type { SendRequest } from "../../control/requests.ts";
+import type { TransferView } from "../../control/schema.ts";
 import type { ExitCode } from "../../core/errors.ts";
 import { LanxferError } from "../../core/errors.ts";
 import { eventsOf, viewsOf } from "../follow.ts";

@@ -4,7 +4,7 @@
  * it from the outbox again when a step fails.
  */
 
-import type { SendRequest } from "../../control/schema.ts";
+import type { SendRequest } from "../../control/requests.ts";
 import type { Clock } from "../../core/clock.ts";
 import { LanxferError, toLanxferError } from "../../core/errors.ts";
 import { transferIdFrom } from "../../core/ids.ts";

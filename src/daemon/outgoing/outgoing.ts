@@ -1,6 +1,7 @@
 /** Transfers from this device: what a user wants of them, and what earlier runs left. */
 
-import type { BundleRequest, SendRequest, StreamRequest, TransferView } from "../../control/schema.ts";
+import type { BundleRequest, SendRequest, StreamRequest } from "../../control/requests.ts";
+import type { TransferView } from "../../control/schema.ts";
 import { LanxferError, toLanxferError } from "../../core/errors.ts";
 import type { DeviceId, TransferId } from "../../core/ids.ts";
 import { checkFileName } from "../../core/names.ts";

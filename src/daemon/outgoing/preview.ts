@@ -1,6 +1,7 @@
 /** What a `send` would send: the same walk over the sources, and nothing else. */
 
-import type { PreviewLine, SendRequest } from "../../control/schema.ts";
+import type { SendRequest } from "../../control/requests.ts";
+import type { PreviewLine } from "../../control/schema.ts";
 import { assertNever } from "../../core/assert.ts";
 import { toLanxferError, toView } from "../../core/errors.ts";
 import type { SmallFiles } from "../../transfer/small-files.ts";

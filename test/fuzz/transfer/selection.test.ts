@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { sendRequest } from "../../../src/control/schema.ts";
+import { sendRequest } from "../../../src/control/requests.ts";
 import { Selection } from "../../../src/transfer/selection.ts";
 
 const special = fc.array(fc.constantFrom("*", "?", "[", "]", "!", "-", "/", "**", "\\", "{", "(", ".", " ", "a", "é"), {

@@ -43,7 +43,8 @@ async function suites(node: string, ...args: readonly string[]): Promise<Report>
   const directory = await mkdtemp(path.join(CHECKOUT, "build/versions-"));
   try {
     const file = path.join(directory, "report.json");
-    const vitest = [path.join(CHECKOUT, "node_modules/vitest/vitest.mjs"), "run"];
+    // What fails now and then has reasons of its own, which the suites themselves are there to show.
+    const vitest = [path.join(CHECKOUT, "node_modules/vitest/vitest.mjs"), "run", "--retry=2"];
     const report = ["--reporter=json", `--outputFile.json=${file}`];
     // How it ends is told by the report, too, and there with the reasons.
     await run([node, ...vitest, ...report, ...args], { cwd: CHECKOUT, timeoutMs: 170_000 });
@@ -76,8 +77,7 @@ describe.each(VERSIONS)("With Node %s", (version) => {
 
   it("daemons pair, deliver, go on and refuse as they do with the oldest one", async () => {
     const files = CLUSTER.map((name) => `test/cluster/${name}.test.ts`);
-    // What fails now and then fails for reasons of its own, which the suite itself is there to show.
-    const report = await suites(node, "--project=cluster", "--retry=1", `--testNamePattern=${LIGHT}`, ...files);
+    const report = await suites(node, "--project=cluster", `--testNamePattern=${LIGHT}`, ...files);
     expect(failuresOf(report).join("\n\n")).toBe("");
     expect(report.numPassedTests).toBeGreaterThan(40);
   });

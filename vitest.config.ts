@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
-// The suites, from quick to slow. `hosts`, `hostile`, `disk`, `faults` and `service` need root and say so
+// The suites, from quick to slow. `hosts`, `hostile`, `disk`, `faults`, `ui` and `service` need root and say so
 // when they cannot run; with CI=true that is a failure (test/support/privilege.ts).
 const suite = (name: string, testTimeout: number, parallel: boolean, globalSetup: string[] = []) => ({
   test: {
@@ -30,6 +30,7 @@ export default defineConfig({
       suite("disk", 120_000, true),
       suite("faults", 240_000, true),
       suite("versions", 180_000, false),
+      suite("ui", 120_000, false),
       suite("package", 120_000, true),
       suite("service", 120_000, false),
     ],

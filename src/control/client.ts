@@ -12,12 +12,12 @@ import type { ControlApi } from "./api.ts";
 import type { StreamRequest } from "./requests.ts";
 import type { ControlEvent, PairingView, PreviewLine } from "./schema.ts";
 
-type Routes = ExtractSchema<ControlApi>;
+export type Routes = ExtractSchema<ControlApi>;
 type Method = "get" | "post" | "put" | "patch" | "delete";
-type MethodsOf<P extends keyof Routes> = Method & (keyof Routes[P] extends `$${infer M}` ? M : never);
+export type MethodsOf<P extends keyof Routes> = Method & (keyof Routes[P] extends `$${infer M}` ? M : never);
 type Endpoint<P extends keyof Routes, M extends string> = `$${M}` extends keyof Routes[P] ? Routes[P][`$${M}`] : never;
-type Input<P extends keyof Routes, M extends string> = Endpoint<P, M> extends { input: infer I } ? I : never;
-type Output<P extends keyof Routes, M extends string> = Endpoint<P, M> extends { output: infer O } ? O : never;
+export type Input<P extends keyof Routes, M extends string> = Endpoint<P, M> extends { input: infer I } ? I : never;
+export type Output<P extends keyof Routes, M extends string> = Endpoint<P, M> extends { output: infer O } ? O : never;
 
 /** Must equal API_VERSION of schema.ts, which this file may not load; a test compares them. */
 export const CLIENT_API_VERSION = 1;

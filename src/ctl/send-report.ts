@@ -8,17 +8,9 @@ import { assertNever } from "../core/assert.ts";
 import type { Cancel } from "../core/clock.ts";
 import type { ExitCode } from "../core/errors.ts";
 import { ERRORS } from "../core/errors.ts";
+import { advance, type Progress, percentOf, startProgress } from "../core/progress.ts";
 import { safe } from "../core/text.ts";
-import {
-  advance,
-  type Progress,
-  percentOf,
-  plainLine,
-  startProgress,
-  statusLine,
-  summary,
-  waitingLine,
-} from "./render/progress.ts";
+import { plainLine, statusLine, summary, waitingLine } from "./render/progress.ts";
 import { fullMeasure, type Measure, plainMeasure } from "./render/width.ts";
 import { path, queuedText, whatAndWho } from "./render/words.ts";
 import type { Ui } from "./ui.ts";
@@ -32,7 +24,7 @@ export class SendReport {
   readonly #ui: Ui;
   readonly #measure: Measure;
   readonly #stopDrawing: Cancel;
-  #progress: Progress;
+  #progress: Progress<TransferView>;
   #lastLineAt: number;
   #lastObjectAt = 0;
   /** The state that was last told of. */

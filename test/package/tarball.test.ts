@@ -41,6 +41,7 @@ describe("The npm package", () => {
       /^systemd\/(?:lanxferd@?\.service|(?:strict-wx|no-userns)\.conf)$/,
       /^launchd\/lanxferd\.plist$/,
       /^docs\/(?:automation|errors|SECURITY)\.md$/,
+      /^dist\/ui\/(?:index\.html|page\.js|page\.css|icon\.svg|LICENSES\.txt)$/,
       /^dist\/man\/[\w-]+\.[158]$/,
       /^(?:README|CHANGELOG)\.md$/,
       /^LICENSE$/,
@@ -50,11 +51,12 @@ describe("The npm package", () => {
     expect(files.filter((file) => !allowed.some((pattern) => pattern.test(file)))).toEqual([]);
     const sources = await readdir(path.join(CHECKOUT, "src"), { recursive: true });
     const programs = sources
-      .filter((name) => /\.[tj]s$/.test(name))
+      .filter((name) => /\.[tj]s$/.test(name) && !name.startsWith("ui/"))
       .map((name) => `dist/${name.replace(/\.ts$/, ".js")}`);
     expect(files).toEqual(expect.arrayContaining([...programs, "systemd/lanxferd.service", "launchd/lanxferd.plist"]));
     const executable = packed.files.filter(({ mode }) => (mode & 0o111) !== 0).map(({ path: file }) => file);
     expect(executable.sort()).toEqual(["dist/ctl/main.js", "dist/daemon/main.js"]);
+    expect(files).toEqual(expect.arrayContaining(["dist/ui/index.html", "dist/ui/page.js", "dist/ui/page.css"]));
   });
 
   it("is small", () => {

@@ -36,6 +36,10 @@ const PROBES = {
       losetup --detach $loop; rm -r $image; exit $ok`,
     asks: "exFAT over FUSE (root, exfat-fuse, exfatprogs)",
   },
+  browser: {
+    script: "test -x /usr/bin/chromium",
+    asks: "Debian's browser (chromium)",
+  },
   avahi: {
     script: "avahi-daemon --version && avahi-browse --version && dbus-daemon --version",
     asks: "Avahi and its tools (avahi-daemon, avahi-utils, dbus)",

@@ -1,4 +1,4 @@
-/** Reads a QR code that a program has drawn with half blocks, as the camera of another device would. */
+/** Reads a QR code that a program has drawn, as the camera of another device would. */
 
 import { createRequire } from "node:module";
 import type jsQR from "jsqr";
@@ -16,7 +16,11 @@ const PIXELS = 4; // a module each way
 
 /** The text of the code in `lines`; undefined when a reader finds none. `ink` is what the characters are drawn in. */
 export function readCode(lines: readonly string[], ink: "dark" | "light"): string | undefined {
-  const rows = lines.flatMap((line) => [0, 1].map((half) => [...line].map((char) => isDark(char, half, ink))));
+  return readModules(lines.flatMap((line) => [0, 1].map((half) => [...line].map((char) => isDark(char, half, ink)))));
+}
+
+/** The same for rows of modules, of which the dark ones are true. */
+export function readModules(rows: readonly (readonly boolean[])[]): string | undefined {
   const [width, height] = [(rows[0]?.length ?? 0) * PIXELS, rows.length * PIXELS];
   const image = new Uint8ClampedArray(width * height * 4);
   for (let y = 0; y < height; y++) {

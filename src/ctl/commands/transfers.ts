@@ -3,8 +3,9 @@
 import type { ControlClient } from "../../control/client.ts";
 import type { TransferView } from "../../control/schema.ts";
 import type { ExitCode } from "../../core/errors.ts";
+import { percentOf } from "../../core/progress.ts";
 import { formatSize, safe } from "../../core/text.ts";
-import { percentOf, resumedAt } from "../render/progress.ts";
+import { resumedAt } from "../render/progress.ts";
 import { table } from "../render/table.ts";
 import { formatWhen } from "../render/time.ts";
 import { alreadyThere, path, queuedText, what, whatAndWho } from "../render/words.ts";

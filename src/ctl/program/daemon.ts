@@ -16,6 +16,15 @@ const DRY_RUN = { summary: "only print what would be done" } as const satisfies 
 
 export const DAEMON: readonly Command[] = [
   command(
+    {
+      words: ["ui"],
+      summary: "show all of this in a browser, on a page that only this machine can reach",
+      positionals: [],
+      options: { "no-open": { summary: "only print the address of the page" } },
+    },
+    async () => (await import("../commands/page.ts")).openPage,
+  ),
+  command(
     { words: ["status"], summary: "show how lanxferd is doing", positionals: [], options: { json: JSON_OUTPUT } },
     async () => (await import("../commands/status.ts")).status,
   ),

@@ -102,7 +102,8 @@ export class Outgoing {
     content: AsyncIterable<Uint8Array>,
   ): Promise<TransferView> {
     checkFileName(request.name);
-    return this.#spooled(recipient, request, async (id, signal) => {
+    // The copy is as old as the transfer: nothing that came before can be the same.
+    return this.#spooled(recipient, { ...request, always: true }, async (id, signal) => {
       const { path, bytes } = await this.#deps.spool.receive(id, request.name, content, signal);
       return { paths: [path], bytes };
     });
@@ -119,14 +120,13 @@ export class Outgoing {
 
   async #spooled(
     recipient: Recipient,
-    request: BundleRequest,
+    request: BundleRequest & Pick<SendRequest, "always">,
     copy: (id: TransferId, signal: AbortSignal) => Promise<Unpacked>,
   ): Promise<TransferView> {
     const { outbox, sessions } = this.#deps;
     const { queue } = request;
     this.#orders.assertRoom();
-    // The copy is as old as the transfer: nothing that came before can be the same.
-    const wanted = this.#orders.from({ ...request, paths: [], always: true });
+    const wanted = this.#orders.from({ ...request, paths: [] });
     const standing = { recipient, begunAt: null };
     return this.#copying.run(recipient.id, async (signal) => {
       try {

@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { transferState } from "../../../src/control/schema.ts";
+import { advance, rateOf, startProgress, timeLeft } from "../../../src/core/progress.ts";
 import { safe } from "../../../src/core/text.ts";
 import { readArguments } from "../../../src/ctl/arguments.ts";
 import { COMMANDS } from "../../../src/ctl/program.ts";
-import { advance, rateOf, startProgress, statusLine, timeLeft } from "../../../src/ctl/render/progress.ts";
+import { statusLine } from "../../../src/ctl/render/progress.ts";
 import { fullMeasure } from "../../../src/ctl/render/width.ts";
 import { item, transfer } from "../../unit/ctl/support/views.ts";
 

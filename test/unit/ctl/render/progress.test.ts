@@ -1,21 +1,12 @@
 import { describe, expect, it } from "vitest";
-import type { TransferState } from "../../../../src/control/schema.ts";
-import {
-  advance,
-  type Progress,
-  percentOf,
-  plainLine,
-  rateOf,
-  startProgress,
-  statusLine,
-  summary,
-  timeLeft,
-} from "../../../../src/ctl/render/progress.ts";
+import type { TransferState, TransferView } from "../../../../src/control/schema.ts";
+import { advance, type Progress, percentOf, rateOf, startProgress, timeLeft } from "../../../../src/core/progress.ts";
+import { plainLine, statusLine, summary } from "../../../../src/ctl/render/progress.ts";
 import { fullMeasure, plainMeasure } from "../../../../src/ctl/render/width.ts";
 import { item, transfer } from "../support/views.ts";
 
 /** Progress through `[time, bytes moved]`, running from the first on. */
-function through(bytes: number, ...steps: readonly (readonly [at: number, moved: number])[]): Progress {
+function through(bytes: number, ...steps: readonly (readonly [at: number, moved: number])[]): Progress<TransferView> {
   const [[at, moved] = [0, 0], ...rest] = steps;
   const first = startProgress(transfer({ bytes, moved }), at);
   return rest.reduce((progress, [then, now]) => advance(progress, transfer({ bytes, moved: now }), then), first);

@@ -13,8 +13,8 @@ import { cutToBytes } from "./text.ts";
 /** Longest file name on every file system we meet, in bytes of UTF-8. */
 export const MAX_NAME_BYTES = 255;
 
-/** A component longer than this is refused, not shortened, in bytes of UTF-8. */
-export const MAX_WIRE_NAME_BYTES = 4096;
+/** A component longer than this is refused, not shortened, in bytes of UTF-8: no path may be longer. */
+export const MAX_WIRE_NAME_BYTES = 3072;
 
 // C0, DEL, C1, line and paragraph separators, and the bidirectional controls
 // that make `exe.gpj` read as `jpg.exe`. Joiners stay: emoji need them.

@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { LanxferError } from "../core/errors.ts";
 import { isTransferId, type TransferId } from "../core/ids.ts";
+import { MAX_WIRE_NAME_BYTES } from "../core/names.ts";
 import { isNote } from "../core/text.ts";
 
 /** The version gate (PROTOCOL 2.2). */
@@ -29,7 +30,7 @@ export const MAX_UNACCEPTED = 3 * MAX_CONTROL;
 
 /** Path of an entry: components and bytes of UTF-8, separators counted as one byte each. */
 export const MAX_DEPTH = 128;
-export const MAX_PATH_BYTES = 3072;
+export const MAX_PATH_BYTES = MAX_WIRE_NAME_BYTES;
 export const MAX_LISTED_ITEMS = 64;
 /** Items of one `saved`, `have` or `landed`. */
 export const MAX_BATCH = 256;
@@ -96,7 +97,7 @@ export const message = z.discriminatedUnion("t", [
     t: z.literal("hello"),
     v: z.literal(1),
     name: nameOf(63),
-    features: z.array(z.string().max(32)).max(32),
+    features: z.array(z.string().regex(/^[ -~]{0,32}$/)).max(32),
     /** TCP port that the sender of this message listens on. */
     port: z.number().int().min(1).max(65_535),
   }),

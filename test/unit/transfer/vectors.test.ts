@@ -5,7 +5,6 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ERRORS } from "../../../src/core/errors.ts";
 import { deviceIdFromHash } from "../../../src/core/ids.ts";
-import { MAX_WIRE_NAME_BYTES } from "../../../src/core/names.ts";
 import { MAX_NOTE } from "../../../src/core/text.ts";
 import { DigestList, digestBlock } from "../../../src/transfer/blocks.ts";
 import * as framing from "../../../src/transfer/frames.ts";
@@ -226,7 +225,6 @@ describe("docs/PROTOCOL.md", () => {
       "index of an entry": number(0xffff_ffff),
       "components of a path": number(wire.MAX_DEPTH),
       "path with separators": `${number(wire.MAX_PATH_BYTES)} bytes`,
-      component: `${number(MAX_WIRE_NAME_BYTES)} bytes`,
       "listed items of an offer": number(wire.MAX_LISTED_ITEMS),
       "items of one `saved`, `have` or `landed`": number(wire.MAX_BATCH),
       "items of all `have` of an offer, without `there`": "the `entries` of the offer",

@@ -157,6 +157,23 @@ describe("a file that is sent again", () => {
     expect(fromCarl).toMatchObject({ state: "done", items: [{ as: "report (1).pdf", there: false }] });
   });
 
+  it("is no business of a device that is not paired: what such a one sends comes again", async () => {
+    await using room = await Room.open();
+    const anna = await room.daemon("anna");
+    const bert = await room.daemon("bert", { unpaired: "ask" });
+    await anna.sees(bert);
+    const file = await anna.write("report.pdf", "a report");
+    const names: (string | null | undefined)[] = [];
+    for (let n = 0; n < 2; n++) {
+      const { id } = await anna.send(bert, [file], { unpaired: true });
+      await bert.client.call("post", "/v1/offers/:id/accept", { param: { id: (await bert.offer()).id }, json: {} });
+      const sent = await anna.ended(id);
+      expect(sent).toMatchObject({ state: "done", already: { entries: 0 }, items: [{ there: false }] });
+      names.push(sent.items[0]?.as);
+    }
+    expect(names).toEqual(["report.pdf", "report (1).pdf"]);
+  });
+
   it("is asked about where its receiver is asked, and not asked about again when nothing comes of it", async () => {
     await using room = await Room.open();
     const [anna, bert] = await room.pair();

@@ -233,7 +233,9 @@ export function createControlApi(handlers: ControlHandlers, options: ControlApiO
 
   return new Hono()
     .use(stampVersion(options.version))
-    .use(async (_, next) => {
+    .use(async (c, next) => {
+      // It would be answered as GET, by a body that nobody reads to its end.
+      if (c.req.method === "HEAD") throw new LanxferError("E_USAGE", { text: "HEAD is not answered" });
       await options.ready;
       await next();
     })

@@ -191,6 +191,9 @@ export function createHandlers(deps: DaemonDeps, parts: Parts, page: Pick<Page, 
     transfer: (id) => transfers.find(id).view,
     async cancel(id) {
       const record = transfers.find(id);
+      const { state } = record.view;
+      if (state === "done")
+        throw new LanxferError("E_USAGE", { text: `${record.view.id} cannot be cancelled: it is done` });
       record.cancel(new LanxferError("E_CANCELLED"));
       await outgoing.forget(record);
       return record.view;

@@ -36,6 +36,14 @@ function raw(daemon: TestDaemon, method: string, target: string, body = ""): Pro
 }
 
 describe("the control socket", () => {
+  it("answers no HEAD, whose answer nobody would read to its end", async () => {
+    await using room = await Room.open();
+    const anna = await room.daemon("anna");
+    expect(await raw(anna, "HEAD", "/v1/events")).toMatchObject({ status: 400, text: "" });
+    const { status, text } = await raw(anna, "GET", "/v1/id");
+    expect([status, JSON.parse(text)]).toMatchObject([200, { name: "anna" }]);
+  });
+
   it("is private", async () => {
     await using room = await Room.open();
     const anna = await room.daemon("anna");

@@ -1,6 +1,6 @@
 /** Queued transfers between real daemons: when they go, in which order, and how they end. */
 
-import { readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { SendRequest } from "../../src/control/requests.ts";
@@ -255,6 +255,31 @@ describe("a user", () => {
     expect(await anna.ended(third.id)).toMatchObject({ state: "done" });
     expect(await arrived()).toEqual(["c"]);
     expect((await history()).map(({ result }) => result)).toEqual(["cancelled", "cancelled", "done"]);
+  });
+
+  it("cancels nothing that has been delivered", async () => {
+    const { id } = await queue(bert, await files("a"));
+    expect(await anna.ended(id)).toMatchObject({ state: "done" });
+    await expect(cancel(id)).rejects.toMatchObject({ message: `${id} cannot be cancelled: it is done` });
+  });
+
+  it("is cancelled for good, also while it is queued again", async () => {
+    const [file = ""] = await files("a");
+    await bert.stop();
+    const { id } = await queue(bert, [file]);
+    await rename(file, `${file}.away`);
+    await bert.start();
+    expect(await anna.ended(id)).toMatchObject({ state: "failed", canRetry: true });
+    await rename(`${file}.away`, file);
+    const retry = anna.client.call("post", "/v1/transfers/:id/retry", { param: { id } });
+    const [again] = await Promise.allSettled([retry, cancel(id)]);
+    // Whichever of them came first: what was cancelled is not sent.
+    if (again.status === "rejected") expect(again.reason).toMatchObject({ code: "E_USAGE" });
+    expect(await anna.ended(id)).toMatchObject({
+      canRetry: false,
+      state: expect.stringMatching(/^(failed|cancelled)$/),
+    });
+    expect(await arrived()).toEqual([]);
   });
 
   it("sees nothing again of what was cancelled, however soon the daemon ends", async () => {

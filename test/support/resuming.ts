@@ -47,6 +47,11 @@ export class Attempt {
     ); // as the receiver says them
   }
 
+  /** One that has been accepted, with nothing here of it. */
+  static of(peer: RawPeer): Attempt {
+    return new Attempt(peer, []);
+  }
+
   /** Offers, and leaves the answer to be read. */
   static async offer(mallory: Mallory, to: TestDaemon, offer: Message, features = ["resume"]): Promise<RawPeer> {
     const peer = await mallory.connect(to);

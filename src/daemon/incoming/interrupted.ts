@@ -10,6 +10,7 @@ import type { DeviceId, TransferId } from "../../core/ids.ts";
 import type { Log } from "../../core/log.ts";
 import { type Kept, removeKept } from "../../transfer/staging.ts";
 import type { TransferRecord } from "../record/transfer-record.ts";
+import { naming } from "./whose.ts";
 
 /** How long a sender may stay away (milliseconds). */
 export const KEPT_FOR_MS = 7 * 24 * 60 * 60_000;
@@ -83,7 +84,7 @@ export class Interrupted {
     for (const waiting of all) {
       if (freed >= bytes) break;
       freed += waiting.kept.bytes;
-      await this.#drop(waiting, new LanxferError("E_NO_SPACE", { peer: "this device" }));
+      await this.#drop(waiting, new LanxferError("E_NO_SPACE"));
     }
     return true;
   }
@@ -103,7 +104,7 @@ export class Interrupted {
       log.warn({ err: error, transfer: offer.id }, "what is left of an interrupted transfer was not removed");
     });
     log.info({ transfer: offer.id, peer, bytes: kept.bytes, code: reason.code }, "interrupted transfer given up");
-    record.end(reason.with({ peer: record.view.peer.name }));
+    record.end(naming(reason, record.view.peer.name));
     await ended(record);
   }
 }

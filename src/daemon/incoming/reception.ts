@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../../core/clock.ts";
-import { LanxferError, toLanxferError } from "../../core/errors.ts";
+import { type ErrorCode, LanxferError, toLanxferError } from "../../core/errors.ts";
 import type { DeviceId } from "../../core/ids.ts";
 import type { Log } from "../../core/log.ts";
 import { Allowance, type Budget } from "../../transfer/allowance.ts";
@@ -21,6 +21,7 @@ import type { Interrupted } from "./interrupted.ts";
 import type { LandedTransfers } from "./landed.ts";
 import type { Offers } from "./offers.ts";
 import type { Sender } from "./senders.ts";
+import { HERE, naming } from "./whose.ts";
 
 export interface ReceptionDeps {
   readonly clock: Clock;
@@ -55,6 +56,9 @@ export interface Caller {
 }
 
 /** What the record of a transfer begins with, besides the offer. */
+/** A user, of either end, does not want it any more: nothing is kept of it. */
+const GIVEN_UP: ReadonlySet<ErrorCode> = new Set(["E_CANCELLED_BY_PEER", "E_CANCELLED", "E_DECLINED"]);
+
 type Start = Pick<TransferStart, "peer" | "state" | "startedAt">;
 
 export class Reception {
@@ -92,7 +96,7 @@ export class Reception {
       const waiting = interrupted.take(id, offer.id);
       try {
         // Whoever accepted this once is not asked again because a cable was pulled.
-        const accepted = waiting !== undefined && isDeepStrictEqual(waiting.kept.offer, offer);
+        const accepted = waiting !== undefined && isSame(waiting.kept.offer, offer);
         const answer = sender.asks && !accepted ? () => this.#ask(caller, sender, offer, ask, gone) : undefined;
         const here = waiting?.kept.bytes ?? 0;
         const promised = isPaired(sender)
@@ -108,7 +112,11 @@ export class Reception {
         const start = { peer, state: "running", startedAt } as const;
         return this.#admit(caller, offer, start, release, promised);
       } catch (error) {
-        if (waiting !== undefined) await interrupted.add(waiting.kept, waiting.record);
+        if (waiting !== undefined) {
+          await interrupted.add(waiting.kept, waiting.record);
+          const reason = toLanxferError(error);
+          if (GIVEN_UP.has(reason.code)) await interrupted.forget(id, offer.id, reason);
+        }
         throw error;
       }
     } catch (error) {
@@ -149,7 +157,7 @@ export class Reception {
   async #failed(peer: Party, offer: Offer, error: LanxferError): Promise<void> {
     const start = { peer, state: "connecting", startedAt: this.#deps.clock.now() } as const;
     const record = this.#start(offer, start, () => {});
-    record.end(error.with({ peer: "this device" }));
+    record.end(error.with({ peer: HERE }));
     await this.#deps.ended(record);
   }
 
@@ -191,7 +199,7 @@ export class Reception {
     caller.record = record;
     const fields = { transfer: offer.id, peer: peer.id, entries: offer.entries, bytes: offer.bytes };
     const close = async (error: LanxferError | undefined): Promise<void> => {
-      record.end(error?.with({ peer: name }));
+      record.end(error && naming(error, name));
       if (error === undefined) log.info({ ...fields, ms: record.elapsed }, "transfer received");
       else log.warn({ ...fields, code: error.code, ms: record.elapsed }, "transfer not received");
       await ended(record);
@@ -200,7 +208,7 @@ export class Reception {
       log.info({ ...fields, moved: bytes, code: error.code }, "transfer interrupted");
       const kept = { peer: peer.id, offer, bytes, since: this.#deps.clock.now() };
       onCancel = this.#giveUp(kept);
-      record.waits(error.with({ peer: name }));
+      record.waits(naming(error, name));
       void this.#wait(kept, record, bytes);
     };
     return {
@@ -283,6 +291,15 @@ export class Reception {
 }
 
 type Answer = () => Promise<void>;
+
+/** What is offered again is what was offered before. A note decides nothing, and is not kept across runs. */
+function isSame(before: Offer, offer: Offer): boolean {
+  return isDeepStrictEqual(withoutNote(before), withoutNote(offer));
+}
+
+function withoutNote({ note: _, ...offer }: Offer): Omit<Offer, "note"> {
+  return offer;
+}
 
 function nameOf({ name }: { readonly name: string }): string {
   return name;

@@ -190,6 +190,7 @@ export class Outgoing {
     const queue = { ...job.queue, order: this.#orders.next(), expiresAt: now + job.queue.ttl };
     const again: Job = { ...job, queue, state: { is: "queued" } };
     await outbox.commit(again);
+    if (outbox.get(again.id) !== again) throw refused("it was cancelled");
     return this.#add(again, { recipient, begunAt: null });
   }
 

@@ -129,7 +129,11 @@ export const itemView = z.object({
   root: z.string().nullable(),
   /** The receiver had it under the name `as` from an earlier transfer; nothing was published. */
   there: z.boolean(),
+  /** Of a file that was received here, as it came; `mtime` in milliseconds since 1970. Not known of older ones. */
+  facts: z.object({ size: z.number().int(), mtime: z.number().int(), executable: z.boolean() }).optional(),
 });
+
+export type ItemView = z.infer<typeof itemView>;
 
 /** What the receiver had from earlier transfers: it did not travel. */
 const alreadyView = z.object({ entries: z.number().int(), bytes: z.number().int() });

@@ -5,9 +5,9 @@
  * whoever reads it (earlier-reader.ts) checks the digests.
  */
 
-import { constants } from "node:fs";
 import { blocksOf } from "./blocks.ts";
 import type { HaveItem, Held } from "./held.ts";
+import type { FileFacts } from "./incoming-reports.ts";
 import { readJournal } from "./journal.ts";
 import { type Facts, keyOf, type Recorded } from "./journal-lines.ts";
 import { takesUp } from "./leftovers.ts";
@@ -27,6 +27,8 @@ export interface Arrival {
   readonly as: string;
   /** Of a file: the root of its content. */
   readonly root: string | null;
+  /** Of a file, as it came; undefined when that is not known. */
+  readonly facts: FileFacts | undefined;
   /** Of a folder: where the journal of its transfer is kept. */
   readonly journal: string | null;
   /** It is not what it was taken for. */
@@ -154,13 +156,13 @@ export function* thereItems(
   }
 }
 
+/** What is on the disk is only compared: its user may have put another one in its place, which is nobody's business. */
 async function lookAtFile(inbox: PinnedDir, arrival: Arrival, files: SmallFiles): Promise<EarlierItem | undefined> {
   const { root, as, name } = arrival;
+  if (root === null || arrival.facts === undefined) return undefined;
+  const facts: Facts = { path: [name], type: "file", ...arrival.facts };
   const [looked] = await files.look(inbox.path("."), [as]);
-  if (root === null || looked === undefined || looked instanceof Error || !isFile(looked)) return undefined;
-  const executable = (looked.mode & constants.S_IXUSR) !== 0;
-  const mtime = Math.floor(looked.modified);
-  const facts: Facts = { path: [name], type: "file", size: looked.size, mtime, ...(executable && { executable }) };
+  if (looked === undefined || looked instanceof Error || !isUntouched(facts, looked, inbox)) return undefined;
   const item = new EarlierItem(arrival);
   item.add({ facts, root, names: [as], looked });
   return item;

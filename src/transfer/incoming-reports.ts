@@ -5,7 +5,15 @@
 
 import { batches, type MessageOf } from "./wire.ts";
 
+type Entry = MessageOf<"entry">;
 type SavedItem = MessageOf<"saved">["items"][number];
+
+/** What a sender says of a file besides its content; `mtime` in milliseconds since 1970. */
+export interface FileFacts {
+  readonly size: number;
+  readonly mtime: number;
+  readonly executable: boolean;
+}
 
 export type ReceiverEvent =
   /** Verified and written, in all (bytes). */
@@ -19,6 +27,8 @@ export type ReceiverEvent =
       readonly root: string | undefined;
       /** It stood there already. */
       readonly there: boolean;
+      /** Of a file. */
+      readonly facts: FileFacts | undefined;
     }
   /** An inner name had to be changed. */
   | { readonly type: "renamed"; readonly path: string; readonly as: string }
@@ -31,7 +41,7 @@ export type ReceiverEvent =
 
 export class IncomingReports {
   readonly #report: (event: ReceiverEvent) => void;
-  readonly #unsaved = new Map<number, { readonly path: readonly string[]; readonly item: number; root?: string }>();
+  readonly #unsaved = new Map<number, { readonly entry: Entry; readonly item: number; root?: string }>();
   #saved: SavedItem[] = [];
   #moved = 0;
   #movedReported = 0;
@@ -54,8 +64,8 @@ export class IncomingReports {
   }
 
   /** An entry begins; `item` is which top-level item it is, -1 for an inner one. */
-  began(index: number, path: readonly string[], item: number): void {
-    this.#unsaved.set(index, { path, item });
+  began(entry: Entry, item: number): void {
+    this.#unsaved.set(entry.index, { entry, item });
   }
 
   /** All content of a file has come. */
@@ -91,14 +101,15 @@ export class IncomingReports {
     const unsaved = this.#unsaved.get(index);
     if (unsaved === undefined) return;
     this.#unsaved.delete(index);
-    const { path, item, root } = unsaved;
+    const { entry, item, root } = unsaved;
+    const { path } = entry;
     const changed = as !== undefined && as !== path.at(-1);
     const isThere = there && item >= 0;
     const optional = { ...(root !== undefined && { root }), ...(changed && { as }), ...(isThere && { there }) };
     this.#saved.push({ index, ...optional });
     if (item >= 0 && as !== undefined) {
       this.#published ||= !there;
-      this.#report({ type: "published", item, name: path[0] ?? "", as, root, there });
+      this.#report({ type: "published", item, name: path[0] ?? "", as, root, there, facts: factsOf(entry) });
     } else if (changed) this.#report({ type: "renamed", path: path.join("/"), as });
   }
 
@@ -114,4 +125,8 @@ export class IncomingReports {
     this.#saved = [];
     return reports;
   }
+}
+
+function factsOf({ type, size, mtime, executable = false }: Entry): FileFacts | undefined {
+  return type === "file" ? { size, mtime, executable } : undefined;
 }

@@ -90,7 +90,7 @@ export class IncomingTransfer {
     if (this.#bytes > this.#offer.bytes) throw new LanxferError("E_LENGTH", { text: "more bytes than offered" });
     try {
       if (entry.path.length === 1) await this.#beginItem(entry);
-      else this.#reports.began(entry.index, entry.path, -1);
+      else this.#reports.began(entry, -1);
       const taken = this.#gathering.take(entry);
       if (this.#gathering.gathers(taken)) {
         this.#file = taken?.file;
@@ -202,7 +202,7 @@ export class IncomingTransfer {
     const unlike = listed !== undefined && (listed.name !== name || listed.type !== entry.type);
     if (item >= this.#offer.count || unlike) throw new LanxferError("E_PROTO", { text: "not what was offered" });
     await this.#endItem();
-    this.#reports.began(entry.index, entry.path, item);
+    this.#reports.began(entry, item);
     this.#gathering.begin(entry);
   }
 

@@ -3,7 +3,7 @@
  * not its business, and told by one that lies.
  */
 
-import { readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { chmod, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { offerOf, Scene, type Sent } from "../support/mallory.ts";
@@ -85,6 +85,35 @@ describe("a sender that knows no rules", () => {
     expect(pathsOf(attempt.have)).toEqual(["notes/a.txt", "notes/b.txt"]);
     expect(await answered(attempt, held(entries[0]))).toMatchObject({ t: "abort", code: "E_PROTO" });
     for (const name of ["secret.txt", "private"]) await rm(path.join(bert.inbox, name), { recursive: true });
+  });
+
+  it.each<[string, (file: string) => Promise<void>]>([
+    ["longer", (file) => writeFile(file, "bert's own notes").then(() => utimes(file, 0, 0))],
+    ["as long", (file) => writeFile(file, "bert's!")],
+  ])("hears of nothing that bert has put in the place of a file, %s", async (_, replace) => {
+    const { bert, mallory } = scene;
+    const sent: Sent[] = [{ path: ["todo.txt"], content: "mallory" }];
+    expect(await mallory.deliver(bert, sent)).toEqual({ t: "complete" });
+    const file = path.join(bert.inbox, "todo.txt");
+    await rm(file);
+    await replace(file);
+    await scene.remember();
+    const attempt = await begin(sent);
+    expect(attempt.have).toEqual([]);
+    attempt.peer.socket.destroy();
+    await scene.atRest();
+  });
+
+  it("hears of a file as it has sent it, whatever may be done with it", async () => {
+    const { bert, mallory } = scene;
+    const sent: Sent[] = [{ path: ["todo.txt"], content: "mallory", mtime: 5_000 }];
+    expect(await mallory.deliver(bert, sent)).toEqual({ t: "complete" });
+    await chmod(path.join(bert.inbox, "todo.txt"), 0o700);
+    await scene.remember();
+    const attempt = await begin(sent);
+    expect(attempt.have).toMatchObject([{ size: 7, mtime: 5_000, executable: false }]);
+    attempt.peer.socket.destroy();
+    await scene.atRest();
   });
 
   it("hears of nothing before it is accepted", async () => {

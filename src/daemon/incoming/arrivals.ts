@@ -9,7 +9,7 @@
 import { constants } from "node:fs";
 import { copyFile, mkdir, readdir, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import type { HistoryView, TransferView } from "../../control/schema.ts";
+import type { HistoryView, ItemView, TransferView } from "../../control/schema.ts";
 import { systemCode } from "../../core/errors.ts";
 import { type DeviceId, isDeviceId, isTransferId } from "../../core/ids.ts";
 import type { Log } from "../../core/log.ts";
@@ -23,13 +23,10 @@ const MAX_JOURNAL = MAX_JOURNALS / 2;
 
 type Landed = Pick<TransferView, "id" | "peer" | "items">;
 
-interface Known {
+interface Known extends Pick<ItemView, "name" | "type" | "root" | "facts"> {
   readonly peer: string;
   /** Of the transfer. */
   readonly id: string;
-  readonly name: string;
-  readonly type: "file" | "folder";
-  readonly root: string | null;
 }
 
 export class Arrivals {
@@ -73,22 +70,22 @@ export class Arrivals {
     const found: Arrival[] = [];
     for (const [path, known] of this.#known) {
       if (known.peer !== peer || !names.has(known.name) || dirname(path) !== inbox) continue;
-      const { name, type, root } = known;
+      const { name, type, root, facts } = known;
       const kept = nameOf(peer, known.id);
       const journal = this.#journals.has(kept) ? join(this.#directory, kept) : null;
       const forget = () => {
         if (this.#known.get(path) === known) this.#known.delete(path);
       };
-      found.push({ name, type, as: basename(path), root, journal, forget });
+      found.push({ name, type, as: basename(path), root, facts, journal, forget });
     }
     return found.reverse();
   }
 
   #add({ id, peer, items }: Landed): void {
-    for (const { name, type, path, root, there } of items) {
+    for (const { name, type, path, root, there, facts } of items) {
       if (path === null || there) continue; // what was there is known from when it came
       this.#known.delete(path);
-      this.#known.set(path, { peer: peer.id, id, name, type, root });
+      this.#known.set(path, { peer: peer.id, id, name, type, root, facts });
     }
     for (const path of this.#known.keys()) {
       if (this.#known.size <= MAX_ITEMS) break;

@@ -261,6 +261,7 @@ export class Reception {
           path: join(inbox, event.as),
           root: event.root ?? null,
           there: event.there,
+          ...(event.facts !== undefined && { facts: event.facts }),
         });
         break;
       case "resumed":

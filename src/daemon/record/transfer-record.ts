@@ -3,7 +3,7 @@
  * whoever moves it patches its record, whoever watches is told of the change.
  */
 
-import type { QueueView, TransferState, TransferView } from "../../control/schema.ts";
+import type { ItemView, QueueView, TransferState, TransferView } from "../../control/schema.ts";
 import type { Clock } from "../../core/clock.ts";
 import { type ErrorView, type LanxferError, toView } from "../../core/errors.ts";
 import type { TransferId } from "../../core/ids.ts";
@@ -39,6 +39,8 @@ export interface Published {
   readonly root: string | null;
   /** It stood there before. */
   readonly there: boolean;
+  /** Of a file that was received. */
+  readonly facts?: ItemView["facts"];
 }
 
 /** An end that one of the two users wanted. */
@@ -209,11 +211,10 @@ export class TransferRecord {
 
   /** A top-level item got its final name. One that was not listed by the offer is from now on. */
   published(item: number, published: Published): void {
-    const { name, as, path, root, there } = published;
     const before = this.#items[item];
-    if (item < this.#listed && before !== undefined) this.#items[item] = { ...before, as, path, root, there };
+    if (item < this.#listed && before !== undefined) this.#items[item] = { ...before, ...published, name: before.name };
     else if (this.#items.length < MAX_ITEMS) {
-      this.#items.push({ name, type: root === null ? "folder" : "file", as, path, root, there });
+      this.#items.push({ type: published.root === null ? "folder" : "file", ...published });
     }
     this.#set({});
   }

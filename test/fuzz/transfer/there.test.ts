@@ -154,7 +154,15 @@ describe("the journal of what came earlier, whatever stands in it,", () => {
             journal,
             [header, ...[...begins, ...ordered].map((one) => JSON.stringify(one)), ""].join("\n"),
           );
-          const arrival = { name: "d", type: "folder", as: "d", root: null, journal, forget: () => {} } as const;
+          const arrival = {
+            name: "d",
+            type: "folder",
+            as: "d",
+            root: null,
+            facts: undefined,
+            journal,
+            forget: () => {},
+          } as const;
           const found = new Map<string, readonly EarlierItem[]>();
           await findEarlier(inbox, [arrival], [{ name: "d", type: "folder" }], files, found);
           const items = [...thereItems(found, new Map(), 100)];

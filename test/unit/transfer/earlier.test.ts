@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { deviceIdFromHash, transferIdFrom } from "../../../src/core/ids.ts";
 import { type Arrival, type EarlierItem, findEarlier, thereItems } from "../../../src/transfer/earlier.ts";
 import { EarlierReader } from "../../../src/transfer/earlier-reader.ts";
+import type { FileFacts } from "../../../src/transfer/incoming-reports.ts";
 import type { JournalLine } from "../../../src/transfer/journal-lines.ts";
 import { PinnedDir } from "../../../src/transfer/pinned.ts";
 import { SmallFiles } from "../../../src/transfer/small-files.ts";
@@ -77,6 +78,7 @@ class Landed {
       type: "folder",
       as: "d (1)",
       root: null,
+      facts: undefined,
       journal: await this.journal(),
       forget: () => {},
       ...change,
@@ -178,6 +180,25 @@ describe("what stands in the inbox of an earlier transfer", () => {
     expect((await landed.find({ journal: link })).told).toEqual([]);
   });
 
+  it.each<[string, Partial<FileFacts>, boolean]>([
+    ["as it came", {}, true],
+    ["executable as it came, whatever is made of that", { executable: true }, true],
+    ["shorter", { size: 4 }, false],
+    ["older", { mtime: TIME + 1 }, false],
+  ])("is a file that is %s", async (_, change, isTold) => {
+    await using landed = await Landed.open();
+    await landed.file(["f"], "one", "f (1)");
+    const facts = { size: 3, mtime: TIME, executable: false, ...change };
+    const { told } = await landed.find({ type: "file", as: "f (1)", root: rootOf(Buffer.from("one")), facts });
+    expect(told).toMatchObject(isTold ? [{ path: ["d"], ...facts, there: true }] : []);
+  });
+
+  it("is no file of which size and time are not known", async () => {
+    await using landed = await Landed.open();
+    await landed.file(["f"], "one", "f (1)");
+    expect((await landed.find({ type: "file", as: "f (1)", root: rootOf(Buffer.from("one")) })).told).toEqual([]);
+  });
+
   it("is of many files of one name the newest, those apart that cannot be told apart", async () => {
     await using landed = await Landed.open();
     const arrivals: Arrival[] = [];
@@ -189,6 +210,7 @@ describe("what stands in the inbox of an earlier transfer", () => {
         type: "file",
         as: `f (${n})`,
         root: "0".repeat(64),
+        facts: { size: n % 18, mtime: 1_000, executable: false },
         journal: null,
         forget: () => {},
       });

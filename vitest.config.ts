@@ -30,7 +30,7 @@ export default defineConfig({
       suite("disk", 120_000, true),
       suite("faults", 240_000, true),
       suite("versions", 180_000, false),
-      suite("ui", 120_000, false),
+      suite("ui", 120_000, true),
       suite("package", 120_000, true),
       suite("service", 120_000, false),
     ],

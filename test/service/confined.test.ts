@@ -48,10 +48,11 @@ suiteFor(["hosts", "machines"])("A service", () => {
 
   describe("of a user", () => {
     let anna: User;
+    let carla: User;
 
     beforeAll(async () => {
       anna = await machine.user("anna");
-      await machine.user("carla", { lingers: false });
+      carla = await machine.user("carla", { lingers: false });
       await anna.must("mkdir", "-m", "700", "/home/anna/.ssh");
       await anna.write(".ssh/id_ed25519", "secret");
       await machine.write("/home/carla/open.txt", "x");
@@ -71,6 +72,13 @@ suiteFor(["hosts", "machines"])("A service", () => {
       expect(seen.readable).toEqual(files.filter((file) => file !== "/etc/shadow"));
       expect(seen.seccomp).toBe("2");
       expect(await anna.tell("status")).toMatch(/^sandbox +full$/m);
+    });
+
+    it("lets its user's browser into the page, and no other user, whatever address that one has seen", async () => {
+      const address = async () => (await anna.tell("ui", "--no-open")).trim();
+      const visit = async (user: User) =>
+        (await user.must(process.execPath, `${PROGRAM}/test/service/programs/visit.mjs`, await address())).trim();
+      expect([await visit(carla), await visit(anna)]).toEqual(["403", "200"]);
     });
 
     it("does not take over what its user's environment would make Node or the loader do", async () => {

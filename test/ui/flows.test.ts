@@ -154,6 +154,37 @@ suiteFor(["hosts", "browser"])("The page of a device", () => {
     expect(await inbox(bert)).toContain("large.txt");
   });
 
+  it("says why files are not taken, before they have all come, and takes them when that is over", async () => {
+    const { anna, annas, bert } = here();
+    await anna.tell("config", "set", "queue.space", "1000000");
+    await pick(annas, "Send files to bert", [await file("heavy.bin", randomBytes(40 * MiB))]);
+    await rows(annas, "heavy.bin").getByText("Not handed over: no room on this device").waitFor();
+    await anna.tell("config", "unset", "queue.space");
+    await annas.getByRole("button", { name: "Retry heavy.bin" }).click();
+    await rows(annas, "heavy.bin").getByText("Delivered to bert").waitFor();
+    expect((await readFile(path.join(bert.inbox, "heavy.bin"))).length).toBe(40 * MiB);
+  });
+
+  it("gives up what is being handed over when it is cancelled, and keeps nothing of it", async () => {
+    const { anna, annas, bert } = here();
+    const kept = () => readdir(path.join(anna.state, "outbox"));
+    const before = await kept(); // what has failed can be tried again
+    const session = await annas.context().newCDPSession(annas);
+    const slow = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 2 * MiB };
+    await session.send("Network.enable");
+    await session.send("Network.emulateNetworkConditions", slow);
+    await pick(annas, "Send files to bert", [await file("given-up.bin", randomBytes(30 * MiB))]);
+    const row = rows(annas, "given-up.bin");
+    await row.getByText("Being handed to lanxferd").waitFor();
+    await row.getByText(/^[\d.]+ [kM]B of 31\.5 MB$/).waitFor();
+    await annas.getByRole("button", { name: "Cancel given-up.bin" }).click();
+    await row.waitFor({ state: "detached" });
+    await session.detach();
+    await expect.poll(kept).toEqual(before);
+    expect(await inbox(bert)).not.toContain("given-up.bin");
+    expect(await anna.tell("history")).not.toContain("given-up.bin");
+  });
+
   it("keeps what is for a device that is away until it is back", async () => {
     const { annas, bert } = here();
     await bert.stop();

@@ -26,7 +26,7 @@ suiteFor(["hosts", "browser"])("The page", () => {
     await scene.device("cara");
     const files = path.join(anna.place.home, "files");
     await mkdir(path.join(files, "Photos"), { recursive: true });
-    await writeFile(path.join(files, "Report.pdf"), Buffer.alloc(12_400_000));
+    await writeFile(path.join(files, "Report.pdf"), Buffer.alloc(64_000_000));
     await writeFile(path.join(files, "Photos", "1.jpg"), Buffer.alloc(1_200_000));
     await writeFile(path.join(bert.place.home, "Notes.txt"), "notes");
     await bert.ended((await bert.send(anna, [path.join(bert.place.home, "Notes.txt")])).id);
@@ -34,13 +34,14 @@ suiteFor(["hosts", "browser"])("The page", () => {
     await anna.tell("policy", "bert", "ask");
     page = await scene.page(anna, { viewport: WIDE });
     await page.getByRole("heading", { name: "Your devices" }).waitFor();
-    await anna.tell("config", "set", "limits.rate.send", "200000");
+    await anna.tell("config", "set", "limits.rate.send", "2000000");
     const { id } = await anna.send(bert, [path.join(files, "Report.pdf")]);
     await bert.tell("accept", id.slice(0, 8)).catch(() => {}); // its own id of it may not be there yet
     await anna.send(bert, [path.join(files, "Photos")]);
     await bert.send(anna, [path.join(bert.place.home, "Notes.txt")]);
     await page.getByText("bert wants to send you Notes.txt").waitFor();
     await card(page, "cara").waitFor();
+    await rows(page, "Report.pdf").getByText(/left$/).waitFor();
   });
   afterAll(() => scene[Symbol.asyncDispose]());
 

@@ -486,8 +486,6 @@ describe("a person who is asked", () => {
     const other: Sent = { path: ["other.bin"], content: "x" };
     const peer = await Attempt.offer(mallory, bert, offerOf([other], { id }));
     expect(await peer.next("ask", "accept")).toEqual({ t: "ask" });
-    await bert.client.call("post", "/v1/offers/:id/decline", { param: { id } });
-    expect(await peer.next("decline")).toMatchObject({ code: "E_DECLINED" });
     peer.end();
     await peer.closed();
     expect((await finish(mallory, bert, [LARGE], id)).item("large.bin")?.blocks).toBe(2);

@@ -20,6 +20,8 @@ export interface Admission {
   readonly inbox: string;
   /** What landed of the same device before under the names of this offer, the newest first. */
   readonly arrivals: readonly Arrival[];
+  /** To be awaited before a file of so many bytes is written; what stays as it stands takes no room. Throws E_NO_SPACE or E_INBOX. */
+  readonly room: (bytes: number) => Promise<void>;
   readonly report: (event: ReceiverEvent) => void;
   /** Aborted to cancel; the other end is told the reason. */
   readonly signal: AbortSignal;

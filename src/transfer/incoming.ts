@@ -16,7 +16,7 @@ import { IncomingReports, type ReceiverEvent } from "./incoming-reports.ts";
 import type { Journal } from "./journal.ts";
 import { MANY, type SmallFiles } from "./small-files.ts";
 import { type Staging, storageError } from "./staging.ts";
-import { IncomingTree, type OpenFile } from "./tree.ts";
+import { IncomingTree } from "./tree.ts";
 import type { MessageOf } from "./wire.ts";
 
 export type Offer = MessageOf<"offer">;
@@ -39,6 +39,7 @@ export class IncomingTransfer {
   readonly #tree: IncomingTree;
   readonly #memory: BlockMemory;
   readonly #flusher: Flusher;
+  readonly #room: (bytes: number) => Promise<void>;
   readonly #journal: Journal;
   readonly #held: Held;
   readonly #gathering: Gathering;
@@ -56,12 +57,14 @@ export class IncomingTransfer {
     flusher: Flusher,
     files: SmallFiles,
     earlier: EarlierItems,
+    room: (bytes: number) => Promise<void>,
     report: (event: ReceiverEvent) => void,
   ) {
     this.#offer = offer;
     this.#memory = memory;
     this.#flusher = flusher;
     this.#gathering = new Gathering(earlier, staging.held);
+    this.#room = room;
     this.#journal = staging.journal;
     this.#held = staging.held;
     this.#reports = new IncomingReports(report);
@@ -99,7 +102,7 @@ export class IncomingTransfer {
       await this.#compose();
       if (taken?.file !== undefined) await this.#copy(taken.entry, taken.file);
       else if (entry.type === "folder") await this.#tree.addFolder(entry);
-      else this.#file = this.#begin(await this.#tree.addFile(entry));
+      else this.#file = await this.#begin(entry);
     } catch (error) {
       throw storageError(error);
     }
@@ -182,7 +185,9 @@ export class IncomingTransfer {
     return this.#reports.take();
   }
 
-  #begin(open: OpenFile): IncomingFile {
+  async #begin(entry: Entry): Promise<IncomingFile> {
+    await this.#room(entry.size);
+    const open = await this.#tree.addFile(entry);
     const failed = (error: unknown) => this.#tree.fail(error);
     return new IncomingFile(open, { memory: this.#memory, journal: this.#journal, reports: this.#reports, failed });
   }
@@ -230,7 +235,7 @@ export class IncomingTransfer {
 
   /** Begins a file with the content of one in the inbox, which is all of it. */
   async #copy({ held: _, ...entry }: Entry, known: EarlierFile): Promise<IncomingFile> {
-    const file = this.#begin(await this.#tree.addFile(entry));
+    const file = await this.#begin(entry);
     this.#file = file; // to be given up with the transfer
     await this.#gathering.read(known, file.part, ({ data, shared }, digest) => file.add(data, digest, shared));
     this.#reports.wasHere(entry.size);

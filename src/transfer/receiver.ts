@@ -108,9 +108,9 @@ class ReceiverSession {
     admission.signal.addEventListener("abort", cancelled, { once: true });
     let outcome: LanxferError | undefined;
     const { umask, memory, flusher, files } = this.#context;
-    const { report, signal } = admission;
+    const { report, signal, room } = admission;
     const earlier = { items: new Map(), reader: new EarlierReader(staging.inbox, memory.allocate, signal) };
-    const incoming = new IncomingTransfer(offer, staging, umask, memory, flusher, files, earlier, report);
+    const incoming = new IncomingTransfer(offer, staging, umask, memory, flusher, files, earlier, room, report);
     let kept: number | undefined;
     try {
       admission.signal.throwIfAborted();

@@ -76,6 +76,23 @@ suiteFor(["mounts"])("an inbox on a small disk", () => {
     expect(arrived.filter((name) => !name.startsWith(".lanxfer/"))).toEqual([".lanxfer", "large.bin"]);
   });
 
+  it("has room for what is there already, and not for a copy of it", async () => {
+    const { alice, bob, daemon } = await withDisk("16m");
+    await using _a = alice;
+    await using _b = bob;
+    await mkdir(bob.path("album"));
+    await writeFile(bob.path("album/a.bin"), Buffer.alloc(10 * MB, 1));
+    expect(await bob.ctl("send", "alice", "album")).toMatchObject({ code: 0 });
+    const arrived = await inboxOf(daemon, alice);
+    expect(await bob.ctl("send", "alice", "album")).toMatchObject({ code: 0 });
+    expect(await inboxOf(daemon, alice)).toEqual(arrived);
+    await writeFile(bob.path("album/b.txt"), "new");
+    const sent = await bob.ctl("send", "alice", "album");
+    expect(sent.code).toBe(9);
+    expect(sent.stderr).toMatch(/error: no space left at alice \(needs 10\.\d MB, has \d\.\d MB\)/);
+    expect((await inboxOf(daemon, alice)).filter((name) => !name.startsWith(".lanxfer/"))).toEqual(arrived);
+  });
+
   it("says so when it has become read-only, and works again when it is not", async () => {
     const { alice, bob, daemon } = await withDisk("32m");
     await using _a = alice;

@@ -71,6 +71,7 @@ export class OpenReceiver implements AsyncDisposable {
           decide: async () => ({
             inbox,
             arrivals: [],
+            room: async () => {},
             report: (event) => void receiver.events.push(event),
             signal: new AbortController().signal,
             landed: async () => void receiver.outcomes.push(undefined),

@@ -14,6 +14,7 @@
 import type { StatsFs } from "node:fs";
 import { LanxferError, systemCode } from "../../core/errors.ts";
 import type { DeviceId } from "../../core/ids.ts";
+import { NOTHING } from "../../transfer/extent.ts";
 import type { Offer } from "../../transfer/incoming.ts";
 import { storageError } from "../../transfer/staging.ts";
 import { usableBytes } from "../host/disk.ts";
@@ -34,7 +35,13 @@ const BYTES_PER_ENTRY = 512;
 export interface Promised {
   /** Bytes of it that are on the disk by now. */
   moved: number;
+  /** Nothing is set aside for so many of its bytes, which are on the disk from before. */
+  spared: number;
+  /** Content that may be written before those count, too; for nobody knows what of them will be taken up. */
+  covered: number;
   readonly bytes: number;
+  /** What earlier attempts have left of it. */
+  readonly here: number;
   readonly peer: DeviceId;
 }
 
@@ -63,21 +70,21 @@ export class Admission {
 
   /**
    * Throws E_LIMIT, E_BUSY, E_NO_SPACE or E_INBOX; otherwise the room is set aside
-   * until `release`. `here` bytes of it are on the disk already.
+   * until `release`. `here` bytes of it are on the disk already, and so much as is
+   * `there` perhaps need not be written: `covers` and `setAside` are for when it has to.
    */
-  async reserve(peer: DeviceId, offer: Offer, here: number): Promise<Promised> {
+  async reserve(peer: DeviceId, offer: Offer, here: number, there = NOTHING): Promise<Promised> {
     this.check(offer);
     const left = this.#limits().parallel - this.#promised.size;
     const own = [...this.#promised].filter((promised) => promised.peer === peer).length;
     if (own >= left) throw new LanxferError("E_BUSY", { text: "too many transfers at once" });
-    const promised: Promised = { peer, bytes: offer.bytes + offer.entries * BYTES_PER_ENTRY, moved: here };
+    const bytes = offer.bytes + offer.entries * BYTES_PER_ENTRY;
+    const spared = Math.min(bytes, here + there.bytes + there.entries * BYTES_PER_ENTRY);
+    const covered = Math.max(0, offer.bytes - there.bytes);
+    const promised: Promised = { peer, bytes, here, moved: 0, spared, covered };
     this.#promised.add(promised); // before the first await: two offers must not see the same room
     try {
-      const free = await this.free();
-      const needs = promised.bytes - here;
-      const others = [...this.#promised].reduce((sum, { bytes, moved }) => sum + bytes - moved, -needs);
-      const has = Math.max(0, free - others);
-      if (needs > has) throw new LanxferError("E_NO_SPACE", { needs, has });
+      this.#assertFits(promised, await this.free());
       return promised;
     } catch (error) {
       this.#promised.delete(promised);
@@ -85,8 +92,28 @@ export class Admission {
     }
   }
 
+  /** Whether a file of so many bytes may be written with what is set aside. To be asked once for each. */
+  covers(promised: Promised, bytes: number): boolean {
+    promised.covered -= bytes;
+    return promised.covered >= 0;
+  }
+
+  /** Sets aside room for all that is left of a transfer. Throws E_NO_SPACE or E_INBOX. */
+  async setAside(promised: Promised): Promise<void> {
+    promised.spared = promised.here;
+    promised.covered = Number.POSITIVE_INFINITY;
+    this.#assertFits(promised, await this.free());
+  }
+
   release(promised: Promised): void {
     this.#promised.delete(promised);
+  }
+
+  #assertFits(promised: Promised, free: number): void {
+    const needs = left(promised);
+    const others = [...this.#promised].reduce((sum, each) => sum + left(each), -needs);
+    const has = Math.max(0, free - others);
+    if (needs > has) throw new LanxferError("E_NO_SPACE", { needs, has });
   }
 
   /** Bytes that transfers may use, the reserve left aside. Throws E_INBOX. */
@@ -97,4 +124,9 @@ export class Admission {
       throw systemCode(error) === undefined ? error : storageError(error);
     }
   }
+}
+
+/** What of the spared bytes has moved is not counted twice: that takes more room for taken than there is, never less. */
+function left({ bytes, moved, spared }: Promised): number {
+  return bytes - Math.max(moved, spared);
 }

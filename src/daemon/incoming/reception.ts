@@ -14,25 +14,20 @@ import type { Kept } from "../../transfer/staging.ts";
 import type { TransferRecord, TransferStart } from "../record/transfer-record.ts";
 import type { Transfers } from "../record/transfers.ts";
 import type { Party } from "../views.ts";
-import type { Admission, Promised } from "./admission.ts";
-import type { Arrivals } from "./arrivals.ts";
+import type { Promised } from "./admission.ts";
 import { Claims } from "./claims.ts";
-import type { Interrupted } from "./interrupted.ts";
 import type { LandedTransfers } from "./landed.ts";
 import type { Offers } from "./offers.ts";
+import { Room, type RoomDeps } from "./room.ts";
 import type { Sender } from "./senders.ts";
 import { HERE, naming } from "./whose.ts";
 
-export interface ReceptionDeps {
+export interface ReceptionDeps extends RoomDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly transfers: Transfers;
   readonly offers: Offers;
-  readonly admission: Admission;
-  readonly interrupted: Interrupted;
   readonly landed: LandedTransfers;
-  readonly arrivals: Arrivals;
-  readonly inbox: () => string;
   readonly refused: (reason: string) => void;
   /** Writes the history line. Never rejects. */
   readonly ended: (record: TransferRecord) => Promise<void>;
@@ -64,10 +59,12 @@ type Start = Pick<TransferStart, "peer" | "state" | "startedAt">;
 export class Reception {
   readonly #deps: ReceptionDeps;
   readonly #claims = new Claims();
+  readonly #room: Room;
   readonly #lines: Allowance;
 
   constructor(deps: ReceptionDeps) {
     this.#deps = deps;
+    this.#room = new Room(deps);
     this.#lines = new Allowance(deps.clock, DECLINED);
   }
 
@@ -128,7 +125,7 @@ export class Reception {
 
   /** What does not fit is refused before a person is asked about it. */
   async #reserveForPaired(answer: Answer | undefined, sender: Sender, offer: Offer, here: number): Promise<Promised> {
-    const promised = await this.#reserve(sender.party.id, offer, here);
+    const promised = await this.#room.reserve(sender.party, offer, here);
     try {
       await answer?.();
       return promised;
@@ -146,7 +143,7 @@ export class Reception {
     this.#deps.admission.check(offer);
     await answer?.();
     try {
-      return await this.#reserve(sender.party.id, offer, here);
+      return await this.#room.reserve(sender.party, offer, here);
     } catch (error) {
       if (answer !== undefined) await this.#failed(sender.party, offer, toLanxferError(error));
       throw error;
@@ -159,19 +156,6 @@ export class Reception {
     const record = this.#start(offer, start, () => {});
     record.end(error.with({ peer: HERE }));
     await this.#deps.ended(record);
-  }
-
-  /** What was interrupted longest ago makes room where there is none. */
-  async #reserve(peer: DeviceId, offer: Offer, here: number): Promise<Promised> {
-    const { admission, interrupted } = this.#deps;
-    try {
-      return await admission.reserve(peer, offer, here);
-    } catch (error) {
-      const { code, details } = toLanxferError(error);
-      const missing = Number(details["needs"]) - Number(details["has"]);
-      if (code !== "E_NO_SPACE" || !(await interrupted.makeRoom(missing))) throw error;
-      return admission.reserve(peer, offer, here);
-    }
   }
 
   async #ask(caller: Caller, sender: Sender, offer: Offer, ask: () => void, gone: AbortSignal): Promise<void> {
@@ -213,7 +197,8 @@ export class Reception {
     };
     return {
       inbox,
-      arrivals: peer.unpaired === undefined ? arrivals.find(peer.id, new Set(offer.items.map(nameOf)), inbox) : [],
+      arrivals: this.#room.arrivals(peer, offer),
+      room: (bytes) => this.#room.write(promised, bytes),
       signal: cancel.signal,
       report: (event) => {
         if (event.type === "moved") promised.moved = event.bytes;
@@ -300,10 +285,6 @@ function isSame(before: Offer, offer: Offer): boolean {
 
 function withoutNote({ note: _, ...offer }: Offer): Omit<Offer, "note"> {
   return offer;
-}
-
-function nameOf({ name }: { readonly name: string }): string {
-  return name;
 }
 
 function isPaired({ party }: Sender): boolean {

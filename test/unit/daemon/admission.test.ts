@@ -76,6 +76,25 @@ describe("room", () => {
     await to.reserve(idOf("3"), offer({ bytes: 6_000 }), 0);
   });
 
+  it("is not set aside for what is there, until it has to be written", async () => {
+    const to = admission({}, async () => ({ ...ROOMY, bavail: 10, bsize: 1_000, blocks: 10 }));
+    const large = offer({ bytes: 50_000 });
+    await expect(to.reserve(idOf("1"), large, 0)).rejects.toMatchObject({ code: "E_NO_SPACE" });
+    await expect(to.reserve(idOf("1"), large, 0, { entries: 1, bytes: 39_000 })).rejects.toMatchObject({
+      details: { needs: 11_000, has: 10_000 },
+    });
+    const promised = await to.reserve(idOf("1"), large, 0, { entries: 1, bytes: 45_000 });
+    expect([to.covers(promised, 3_000), to.covers(promised, 2_000), to.covers(promised, 1)]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    await expect(to.setAside(promised)).rejects.toMatchObject({ code: "E_NO_SPACE" });
+    promised.moved = 45_000;
+    await to.setAside(promised);
+    expect(to.covers(promised, 50_000)).toBe(true);
+  });
+
   it.each<[string, Partial<Offer>]>([
     ["entries", { entries: 1_001 }],
     ["bytes", { bytes: 5_001 }],

@@ -1,80 +1,23 @@
-import { mkdir, readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { LanxferError } from "../../../src/core/errors.ts";
-import { type DeviceId, deviceIdFromHash, shortId, transferIdFrom } from "../../../src/core/ids.ts";
+import type { DeviceId } from "../../../src/core/ids.ts";
 import { Claims } from "../../../src/daemon/incoming/claims.ts";
-import { Interrupted, KEPT_FOR_MS } from "../../../src/daemon/incoming/interrupted.ts";
+import { KEPT_FOR_MS } from "../../../src/daemon/incoming/interrupted.ts";
 import { LandedTransfers } from "../../../src/daemon/incoming/landed.ts";
 import { History } from "../../../src/daemon/record/history.ts";
 import { hasArrived } from "../../../src/daemon/record/history-lines.ts";
-import type { TransferRecord } from "../../../src/daemon/record/transfer-record.ts";
 import { Transfers } from "../../../src/daemon/record/transfers.ts";
 import { historyView } from "../../../src/daemon/views.ts";
-import type { Kept } from "../../../src/transfer/staging.ts";
-import { LogLines } from "../../support/log-lines.ts";
 import { temporaryDirectories } from "../../support/temporary.ts";
 import { ManualClock } from "../discovery/support/clock.ts";
+import { device, MB, transfer, Waiting } from "./support/interrupted.ts";
 
 const directory = temporaryDirectories();
-const self = deviceIdFromHash(Buffer.alloc(32));
-const device = (n: number): DeviceId => deviceIdFromHash(Buffer.alloc(32, n));
-const transfer = (n: number) => transferIdFrom(Buffer.alloc(10, n));
-const MB = 1_000_000;
-
-/** Interrupted transfers in a real inbox: each a directory in staging. */
-class Waiting {
-  readonly clock = new ManualClock();
-  readonly inbox: string;
-  readonly ended: TransferRecord[] = [];
-  readonly interrupted: Interrupted;
-  readonly #transfers = new Transfers(this.clock, () => {});
-
-  private constructor(inbox: string) {
-    this.inbox = inbox;
-    this.interrupted = new Interrupted({
-      self,
-      clock: this.clock,
-      log: new LogLines(),
-      inbox: () => inbox,
-      ended: async (record) => void this.ended.push(record),
-    });
-  }
-
-  static async open(): Promise<Waiting> {
-    const inbox = await directory();
-    await mkdir(path.join(inbox, ".lanxfer"));
-    return new Waiting(inbox);
-  }
-
-  async add(peer: DeviceId, n: number, bytes = MB): Promise<Kept> {
-    const id = transfer(n);
-    const staged = path.join(this.inbox, ".lanxfer", `${shortId(self)}.${shortId(peer)}.${id}`);
-    await mkdir(staged);
-    await writeFile(path.join(staged, "journal"), "");
-    const items = [{ name: "a", type: "file" as const }];
-    const facts = { id, entries: 1, bytes: 2 * bytes, items };
-    const record = this.#transfers.start(
-      { ...facts, note: null, direction: "in", peer: { id: peer, name: "anna" }, state: "waiting" },
-      () => {},
-    );
-    const kept = { peer, offer: { t: "offer", count: 1, ...facts }, bytes, since: this.clock.now() } as const;
-    await this.interrupted.add(kept, record);
-    return kept;
-  }
-
-  async staged(): Promise<string[]> {
-    return (await readdir(path.join(this.inbox, ".lanxfer"))).map((name) => name.split(".").at(-1) ?? "").sort();
-  }
-
-  get reasons(): (string | undefined)[] {
-    return this.ended.map(({ view }) => view.error?.code);
-  }
-}
 
 describe("interrupted transfers", () => {
   it("are kept for seven days, then given up with a line in the history", async () => {
-    const waiting = await Waiting.open();
+    const waiting = await Waiting.open(await directory());
     const stop = waiting.interrupted.watch();
     await waiting.add(device(1), 1);
     await waiting.clock.pass(KEPT_FOR_MS / 2);
@@ -89,7 +32,7 @@ describe("interrupted transfers", () => {
   });
 
   it("of one device are 64 at most: its oldest goes, nobody else's", async () => {
-    const waiting = await Waiting.open();
+    const waiting = await Waiting.open(await directory());
     await waiting.add(device(2), 200);
     for (let n = 1; n <= 65; n++) await waiting.add(device(1), n);
     expect(waiting.reasons).toEqual(["E_LIMIT"]);
@@ -98,7 +41,7 @@ describe("interrupted transfers", () => {
   });
 
   it("make room, the oldest first, but only if that is enough", async () => {
-    const waiting = await Waiting.open();
+    const waiting = await Waiting.open(await directory());
     for (const n of [1, 2, 3]) await waiting.add(device(n), n, 10 * MB);
     expect(await waiting.interrupted.makeRoom(31 * MB)).toBe(false);
     expect(waiting.ended).toEqual([]);
@@ -109,7 +52,7 @@ describe("interrupted transfers", () => {
   });
 
   it("that were taken to go on are nobody's to remove", async () => {
-    const waiting = await Waiting.open();
+    const waiting = await Waiting.open(await directory());
     const kept = await waiting.add(device(1), 1);
     expect(waiting.interrupted.take(device(2), transfer(1))).toBeUndefined();
     expect(waiting.interrupted.take(device(1), transfer(1))?.kept).toBe(kept);
@@ -121,7 +64,7 @@ describe("interrupted transfers", () => {
   });
 
   it("end when the user cancels one, or trust in its device ends", async () => {
-    const waiting = await Waiting.open();
+    const waiting = await Waiting.open(await directory());
     for (const n of [1, 2, 3]) await waiting.add(device(n > 1 ? 2 : 1), n);
     await waiting.interrupted.forget(device(1), transfer(1), new LanxferError("E_CANCELLED"));
     await waiting.interrupted.forgetAll(new LanxferError("E_NOT_PAIRED"), (id) => id === device(2));

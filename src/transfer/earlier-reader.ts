@@ -46,7 +46,8 @@ export class EarlierReader {
       const now = await handle.stat();
       const same = now.isFile() && now.ino === looked.inode && now.size === looked.size;
       if (!same || now.mtimeMs !== looked.modified) throw new Error("it is another one now");
-      const shared = part !== undefined && looked.size > BLOCK_SIZE && (await part.clone(handle)) ? part : undefined;
+      const shared =
+        part !== undefined && looked.size > BLOCK_SIZE && (await part.clone(handle, looked.size)) ? part : undefined;
       for (let at = 0; at < looked.size; at += BLOCK_SIZE) {
         this.#signal.throwIfAborted();
         const data = this.#allocate(Math.min(BLOCK_SIZE, looked.size - at));

@@ -8,11 +8,14 @@ import { constants } from "node:fs";
 import { copyFile, type FileHandle, open } from "node:fs/promises";
 import { LanxferError } from "../core/errors.ts";
 import type { Flusher } from "./flush.ts";
-import { type Attributes, type PinnedDir, setAttributes, THROUGH_DESCRIPTOR } from "./pinned.ts";
+import { type Attributes, ignoringNotKept, type PinnedDir, setAttributes, THROUGH_DESCRIPTOR } from "./pinned.ts";
 import { firstFree } from "./publish.ts";
 import { statsOf } from "./settle.ts";
 
 const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_RDWR;
+
+/** While it grows. */
+const PRIVATE = 0o600;
 
 /** mtime is kept between these (milliseconds since 1970): what 32-bit tools and FAT can show. */
 const OLDEST = 0;
@@ -24,10 +27,13 @@ export class Part {
   readonly #dir: PinnedDir;
   readonly #handle: FileHandle;
   readonly #writes = new Set<Promise<void>>();
+  /** Where what was written ends (bytes). */
+  #end: number;
   #failure: { readonly error: unknown } | undefined;
 
-  private constructor(dir: PinnedDir, name: string, handle: FileHandle) {
+  private constructor(dir: PinnedDir, name: string, handle: FileHandle, end: number) {
     this.#dir = dir;
+    this.#end = end;
     this.name = name;
     this.#handle = handle;
   }
@@ -36,10 +42,10 @@ export class Part {
   static async create(dir: PinnedDir, name: string): Promise<Part> {
     let handle: FileHandle | undefined;
     const as = await firstFree(name, false, async (candidate) => {
-      handle = await open(dir.path(candidate), CREATE, 0o600);
+      handle = await open(dir.path(candidate), CREATE, PRIVATE);
     });
     if (handle === undefined) throw new Error("firstFree resolved without an attempt");
-    return new Part(dir, as, handle);
+    return new Part(dir, as, handle, 0);
   }
 
   /** Opens a part that an earlier attempt has left, and cuts off what is behind `bytes`. */
@@ -47,7 +53,7 @@ export class Part {
     const handle = await open(dir.path(name), constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       await handle.truncate(bytes);
-      return new Part(dir, name, handle);
+      return new Part(dir, name, handle, bytes);
     } catch (error) {
       await handle.close();
       throw error;
@@ -55,18 +61,23 @@ export class Part {
   }
 
   /**
-   * Takes over all content of an open file where the file system lets two files
-   * share it until one is written to; false, with nothing changed, where it does
-   * not. To be called before anything is written.
+   * Takes over the first `bytes` of an open file where the file system lets two
+   * files share content until one is written to; false, with nothing changed, where
+   * it does not. To be called before anything is written. Throws the system's error
+   * when the part is not as it was.
    */
-  async clone(from: FileHandle): Promise<boolean> {
+  async clone(from: FileHandle, bytes: number): Promise<boolean> {
     if (!THROUGH_DESCRIPTOR) return false;
-    try {
-      await copyFile(pathOf(from), pathOf(this.#handle), constants.COPYFILE_FICLONE_FORCE);
-      return true;
-    } catch {
-      return false;
-    }
+    const cloned = await copyFile(pathOf(from), pathOf(this.#handle), constants.COPYFILE_FICLONE_FORCE).then(
+      () => true,
+      () => false,
+    );
+    // libuv copies the mode before it tries; with one that forbids writing, the part could not be opened again.
+    await ignoringNotKept(this.#handle.chmod(PRIVATE));
+    if (!cloned) return false;
+    await this.#handle.truncate(bytes); // somebody may have written more to it since it was looked at
+    this.#end = bytes;
+    return true;
   }
 
   /** Fills `block` with what is written from `position` on. Throws the system's error, or when there is less. */
@@ -80,6 +91,7 @@ export class Part {
       done(0);
       throw this.#failure.error;
     }
+    this.#end = Math.max(this.#end, position + data.length);
     const write = this.#writeAll(data, position).then(
       () => done(data.length),
       (error: unknown) => {
@@ -131,6 +143,7 @@ export class Part {
     if (written.ino !== named?.ino || written.dev !== named.dev) {
       throw new LanxferError("E_INBOX", { text: "what was received was moved, removed or replaced" });
     }
+    if (written.size !== this.#end) throw new LanxferError("E_INBOX", { text: "what was received was written to" });
   }
 
   async #writeAll(data: Buffer, position: number): Promise<void> {

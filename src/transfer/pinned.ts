@@ -107,11 +107,15 @@ export const NOT_KEPT = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
 
 /** Sets mode and modification time, as far as the file system keeps them. */
 export async function setAttributes(handle: FileHandle, { mtime, mode }: Attributes): Promise<void> {
-  const notKept = (error: unknown) => {
+  await ignoringNotKept(handle.chmod(mode));
+  await ignoringNotKept(handle.utimes(toSeconds(mtime), toSeconds(mtime)));
+}
+
+/** Waits for attributes to be set. Throws the system's error, but not the one for what the file system does not keep. */
+export async function ignoringNotKept(setting: Promise<void>): Promise<void> {
+  await setting.catch((error: unknown) => {
     if (!NOT_KEPT.has(systemCode(error) ?? "")) throw error;
-  };
-  await handle.chmod(mode).catch(notKept);
-  await handle.utimes(toSeconds(mtime), toSeconds(mtime)).catch(notKept);
+  });
 }
 
 /**

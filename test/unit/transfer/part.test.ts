@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, open, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";
@@ -76,6 +76,27 @@ describe("a part", () => {
     expect(part.name).toBe("a (3).txt");
     expect(await readFile(path.join(at.root, "a.txt"), "utf8")).toBe("before");
     expect(await readdir(at.root)).not.toContain("target");
+  });
+
+  it("stays open to writing when it has shared, or could not share, a file that is not", async () => {
+    await using at = await pinned();
+    const file = path.join(at.root, "file");
+    await writeFile(file, "abc", { mode: 0o444 });
+    const from = await open(file, "r");
+    const part = await Part.create(at.dir, "part");
+    const cloned = await part.clone(from, 2);
+    expect(await stat(path.join(at.root, "part"))).toMatchObject({ mode: 0o100600, size: cloned ? 2 : 0 });
+    await from.close();
+    await part.abandon();
+  });
+
+  it("is not finished when somebody has written to it", async () => {
+    await using at = await pinned();
+    const part = await Part.create(at.dir, "part");
+    part.write(Buffer.from("abc"), 0, () => {});
+    await expect.poll(() => readFile(path.join(at.root, "part"), "utf8")).toBe("abc");
+    await appendFile(path.join(at.root, "part"), "d");
+    await expect(part.finish(NOW, flusher)).rejects.toMatchObject({ code: "E_INBOX" });
   });
 
   it("that is abandoned is closed, after what was being written", async () => {

@@ -106,7 +106,10 @@ export class ControlClient {
     const response = await this.#open(method, path, input, signal);
     try {
       if ((response.statusCode ?? 500) >= 400) throw toError(parseJson(await readAll(response)));
-      for await (const line of lines(response)) yield parseJson(line) as T; // same version, same shape
+      for await (const line of lines(response)) {
+        yield parseJson(line) as T; // same version, same shape
+        if (signal.aborted) return; // more of it may have come already
+      }
     } catch (error) {
       if (signal.aborted) return;
       throw error instanceof LanxferError ? error : new LanxferError("E_DAEMON_DOWN", {}, { cause: error });

@@ -8,11 +8,15 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { LanxferError } from "../core/errors.ts";
 import type { EarlierFile } from "./earlier.ts";
+import { type Flusher, fsyncIn } from "./flush.ts";
 import { type Part, readFully } from "./part.ts";
-import type { PinnedDir } from "./pinned.ts";
+import { isNotThere, type PinnedDir } from "./pinned.ts";
 import { BLOCK_SIZE } from "./wire.ts";
 
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** Files that are flushed at a time: each may have to be opened for that. */
+const TOGETHER = 256;
 
 export interface EarlierBlock {
   readonly data: Buffer;
@@ -44,7 +48,8 @@ export class EarlierReader {
       const dir = await this.#enter(names.slice(0, -1));
       handle = await open(dir.path(names.at(-1) ?? ""), READ);
       const now = await handle.stat();
-      const same = now.isFile() && now.ino === looked.inode && now.size === looked.size;
+      const { device } = this.#inbox.fileSystem; // which is all that is flushed
+      const same = now.isFile() && now.dev === device && now.ino === looked.inode && now.size === looked.size;
       if (!same || now.mtimeMs !== looked.modified) throw new Error("it is another one now");
       const shared =
         part !== undefined && looked.size > BLOCK_SIZE && (await part.clone(handle, looked.size)) ? part : undefined;
@@ -63,8 +68,40 @@ export class EarlierReader {
     }
   }
 
+  /**
+   * Makes files and folders durable that have these names, and the inbox: whoever
+   * wrote them has perhaps not. Throws E_INTEGRITY for what is gone, or what the disk says.
+   */
+  async flush(all: readonly (readonly string[])[], flusher: Flusher): Promise<void> {
+    await flusher.hurry(async () => {
+      for (let at = 0; at < all.length; at += TOGETHER) {
+        const some = all.slice(at, at + TOGETHER);
+        const flushing = some.map((names) => flusher.flushOn(this.#inbox, () => this.#fsync(names)));
+        const failed = (await Promise.allSettled(flushing)).find(({ status }) => status === "rejected");
+        if (failed?.status === "rejected") throw failed.reason;
+      }
+      await this.#inbox.flush(flusher);
+    });
+  }
+
   async close(): Promise<void> {
     for (const { dir } of this.#open.splice(0)) await dir.close().catch(() => {});
+  }
+
+  async #fsync(names: readonly string[]): Promise<void> {
+    const way: PinnedDir[] = [];
+    let dir = this.#inbox;
+    try {
+      for (const name of names.slice(0, -1)) {
+        dir = await dir.open(name);
+        way.push(dir);
+      }
+      await fsyncIn(dir, names.at(-1) ?? "");
+    } catch (error) {
+      throw isNotThere(error) ? new LanxferError("E_INTEGRITY", {}, { cause: error }) : error;
+    } finally {
+      for (const each of way) await each.close();
+    }
   }
 
   async #enter(names: readonly string[]): Promise<PinnedDir> {

@@ -79,14 +79,12 @@ export class Flusher {
 
   /** The same for a file that was written and closed: `name` in `dir`, which stays open until then. */
   flushClosed(dir: PinnedDir, name: string): Promise<void> {
-    return this.#flush(dir.fileSystem, dir.descriptor, async () => {
-      const handle = await open(dir.path(name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-      try {
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-    });
+    return this.flushOn(dir, () => fsyncIn(dir, name));
+  }
+
+  /** The same for anything else on the file system of `dir`, which stays open until then; `fsync` flushes it alone. */
+  flushOn(dir: PinnedDir, fsync: () => Promise<void>): Promise<void> {
+    return this.#flush(dir.fileSystem, dir.descriptor, fsync);
   }
 
   /** Flushes without gathering during `work`, which waits for nothing else. */
@@ -142,6 +140,16 @@ export class Flusher {
       const cancel = this.#clock.after(GATHER_MS, end);
       this.#gathering.add(end);
     });
+  }
+}
+
+/** Flushes what is called `name` in `dir`, by an fsync of its own. Throws the system's error. */
+export async function fsyncIn(dir: PinnedDir, name: string): Promise<void> {
+  const handle = await open(dir.path(name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
 

@@ -9,6 +9,7 @@ import { LanxferError } from "../core/errors.ts";
 import { DigestList, digestBlock } from "./blocks.ts";
 import type { EarlierFile, EarlierItem } from "./earlier.ts";
 import type { EarlierBlock, EarlierReader } from "./earlier-reader.ts";
+import type { Flusher } from "./flush.ts";
 import type { Held } from "./held.ts";
 import { keyOf } from "./journal-lines.ts";
 import type { Part } from "./part.ts";
@@ -97,6 +98,14 @@ export class Gathering {
       if (error instanceof LanxferError && error.code === "E_INTEGRITY") this.#standing?.arrival.forget();
       throw error;
     }
+  }
+
+  /** Makes durable what was taken up and stays where it is. Throws E_INTEGRITY for what is gone, or what the disk says. */
+  async flush(taken: readonly Taken[], flusher: Flusher): Promise<void> {
+    await this.#earlier.reader.flush(
+      taken.map(({ names }) => names),
+      flusher,
+    );
   }
 
   /** Never rejects. */

@@ -216,6 +216,7 @@ export class IncomingTransfer {
     if (!this.#gathering.isWhole) return this.#compose();
     const taken = this.#gathering.release();
     for (const { file } of taken) if (file !== undefined) await this.#verify(file);
+    await this.#gathering.flush(taken, this.#flusher);
     // As in any other transfer: a folder after what is in it.
     for (const { entry, names } of taken.toReversed()) this.#reports.saved(entry.index, names.at(-1), true);
   }

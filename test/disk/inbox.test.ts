@@ -161,6 +161,23 @@ suiteFor(["faults"])("an inbox on a disk that fails", () => {
     expect((await readFile(alice.path("LanInbox/a.bin"))).equals(Buffer.alloc(3 * MB, 7))).toBe(true);
   });
 
+  it("does not say that something is there when it could not be flushed", async () => {
+    await using alice = await Home.make({ LANXFER_NAME: "alice" });
+    await using bob = await Home.make({ LANXFER_NAME: "bob" });
+    const daemon = await alice.ready();
+    await bob.ready();
+    await bob.pairWith(alice);
+    await writeFile(bob.path("a.txt"), "hello");
+    expect(await bob.ctl("send", "alice", "a.txt")).toMatchObject({ code: 0 });
+    const sent = await injecting(daemon, "fsync:error=EIO", () => bob.ctl("send", "alice", "a.txt"));
+    expect([sent.code, sent.stderr]).toEqual([
+      9,
+      expect.stringMatching(/cannot write to its inbox: input\/output error/),
+    ]);
+    expect(await bob.ctl("send", "alice", "a.txt")).toMatchObject({ code: 0 });
+    expect((await readdir(alice.path("LanInbox"))).toSorted()).toEqual([".lanxfer", "a.txt"]);
+  });
+
   it("keeps what it can where the file system has no permissions and times of its own", async () => {
     await using alice = await Home.make({ LANXFER_NAME: "alice" });
     await using bob = await Home.make({ LANXFER_NAME: "bob" });

@@ -1,9 +1,11 @@
 import { link, mkdir, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../../src/core/clock.ts";
 import { deviceIdFromHash, transferIdFrom } from "../../../src/core/ids.ts";
 import { type Arrival, type EarlierItem, findEarlier, thereItems } from "../../../src/transfer/earlier.ts";
 import { EarlierReader } from "../../../src/transfer/earlier-reader.ts";
+import { Flusher } from "../../../src/transfer/flush.ts";
 import type { FileFacts } from "../../../src/transfer/incoming-reports.ts";
 import type { JournalLine } from "../../../src/transfer/journal-lines.ts";
 import { PinnedDir } from "../../../src/transfer/pinned.ts";
@@ -284,6 +286,42 @@ describe("the reader of such files", () => {
     await landed.file(["d", "a"], "one", "d (1)", "a");
     const reason = new Error("enough");
     await expect(reading(landed, undefined, AbortSignal.abort(reason))).rejects.toBe(reason);
+  });
+});
+
+describe("what stands and stays", () => {
+  const all = (count: number) => [["d (1)"], ...Array.from({ length: count }, (_, n) => ["d (1)", `${n}`])];
+
+  /** Flushes a folder of so many files; `whole` is what comes of flushing the file system. Resolves to how often that was tried. */
+  async function flushed(landed: Landed, count: number, whole: boolean): Promise<number> {
+    let tried = 0;
+    const flusher = new Flusher(systemClock, async () => {
+      tried++;
+      return whole;
+    });
+    await new EarlierReader(landed.inbox, Buffer.alloc, never).flush(all(count), flusher);
+    return tried;
+  }
+
+  it.each([
+    [3, true, 0],
+    [600, true, 3],
+    [30, false, 1],
+  ])("is flushed, %i files, one by one or with its file system (%s)", async (count, whole, times) => {
+    await using landed = await Landed.open();
+    for (let n = 0; n < count; n++) await writeFile(landed.in("d (1)", `${n}`), "x");
+    const works = landed.inbox.fileSystem.whole; // where this runs
+    expect(await flushed(landed, count, whole)).toBe(works ? times : 0);
+  });
+
+  it.each<[string, (landed: Landed) => Promise<unknown>]>([
+    ["is gone", async () => {}],
+    ["is a link by now", (at) => symlink("b", at.in("d (1)", "0"))],
+    ["is behind a link", (at) => rename(at.in("d (1)"), at.in("d")).then(() => symlink("d", at.in("d (1)")))],
+  ])("is not there when it %s", async (_, change) => {
+    await using landed = await Landed.open();
+    await change(landed);
+    await expect(flushed(landed, 1, true)).rejects.toMatchObject({ code: "E_INTEGRITY" });
   });
 });
 

@@ -29,7 +29,7 @@ import { namesakeOf } from "./namesakes.ts";
 import { Page } from "./page/page.ts";
 import { assemble, loadState, type Parts } from "./parts.ts";
 import type { History } from "./record/history.ts";
-import { hasArrived } from "./record/history-lines.ts";
+import { hasArrived, isAllThere } from "./record/history-lines.ts";
 import { peerView } from "./views.ts";
 
 /** How long running transfers may go on after a stop was asked for (milliseconds). */
@@ -154,7 +154,15 @@ async function bringUp(deps: DaemonDeps, down: Step[]): Promise<number> {
 
 /** What arrived in earlier runs, as far as it matters to this one, the newest first. */
 async function recall(history: History): Promise<readonly HistoryView[]> {
-  return (await history.read({ limit: LOOKBACK, lookback: LOOKBACK, filter: hasArrived })).history;
+  const arrived: HistoryView[] = [];
+  let [looked, there] = [0, 0];
+  for await (const line of history.newestFirst()) {
+    // Of what a script sends again and again only the beginning counts: it must not hide what came before.
+    const again = hasArrived(line) && isAllThere(line);
+    if (hasArrived(line) && (!again || there++ < LOOKBACK)) arrived.push(line);
+    if (!again && ++looked === LOOKBACK) break;
+  }
+  return arrived;
 }
 
 /** What confines this process; as a service it is expected to be confined. */

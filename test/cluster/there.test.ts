@@ -1,7 +1,19 @@
 /** What the receiver has from earlier transfers of the same device is not sent again. */
 
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  chmod,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { freePort, Room, type TestDaemon } from "../support/daemons.ts";
@@ -309,6 +321,23 @@ describe("a folder that is sent again", () => {
     expect(proxy.passed.there.bytes).toBeLessThan(6 * MiB);
     expect(await contentOf(path.join(bert.inbox, "photos (1)"))).toEqual(await contentOf(folder));
     expect(await visible(bert)).toEqual(["photos", "photos (1)"]);
+  });
+
+  it("is known to be there, and listed, however often it was sent again", async () => {
+    await using room = await Room.open();
+    const [anna, bert] = await room.pair();
+    const folder = await album(anna);
+    await anna.deliver(bert, [folder]);
+    await anna.deliver(bert, [folder]);
+    await bert.stop();
+    const history = path.join(bert.state, "history.jsonl");
+    const last = (await readFile(history, "utf8")).trimEnd().split("\n").at(-1);
+    await appendFile(history, `${last}\n`.repeat(10_000));
+    await bert.start();
+    await anna.sees(bert);
+    const { items } = await bert.client.call("get", "/v1/inbox", { query: {} });
+    expect(items.map(({ name }) => name)).toEqual(["album"]);
+    expect((await anna.deliver(bert, [folder])).items).toMatchObject([{ as: "album", there: true }]);
   });
 
   it("is there beside what is not, each item by itself", async () => {

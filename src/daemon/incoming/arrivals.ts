@@ -49,7 +49,9 @@ export class Arrivals {
     const names = (await readdir(this.#directory).catch(() => [])).filter(isJournalName);
     const looked = names.map(async (name) => ({ name, stats: await stat(join(this.#directory, name)) }));
     const found = await Promise.all(looked).catch(() => []);
-    for (const { name, stats } of found.sort((a, b) => a.stats.mtimeMs - b.stats.mtimeMs)) {
+    const order = new Map([...this.#known.values()].map(({ peer, id }, place) => [nameOf(peer, id), place]));
+    const placeOf = (name: string) => order.get(name) ?? -1;
+    for (const { name, stats } of found.sort((a, b) => placeOf(a.name) - placeOf(b.name))) {
       this.#journals.set(name, stats.size);
     }
   }
@@ -83,14 +85,25 @@ export class Arrivals {
 
   #add({ id, peer, items }: Landed): void {
     for (const { name, type, path, root, there, facts } of items) {
-      if (path === null || there) continue; // what was there is known from when it came
+      if (path === null) continue;
+      // What was there is known from when it came, to which its journal belongs; a file without.
+      const before = there ? this.#known.get(path) : undefined;
+      const known = before ?? { peer: peer.id, id, name, type, root, facts };
       this.#known.delete(path);
-      this.#known.set(path, { peer: peer.id, id, name, type, root, facts });
+      this.#known.set(path, known);
+      this.#refresh(nameOf(known.peer, known.id));
     }
     for (const path of this.#known.keys()) {
       if (this.#known.size <= MAX_ITEMS) break;
       this.#known.delete(path);
     }
+  }
+
+  /** A journal that is still of use is not the next to go. */
+  #refresh(journal: string): void {
+    const bytes = this.#journals.get(journal);
+    this.#journals.delete(journal);
+    if (bytes !== undefined) this.#journals.set(journal, bytes);
   }
 
   async #keep(name: string, journal: string): Promise<void> {

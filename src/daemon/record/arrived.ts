@@ -8,7 +8,7 @@ import { basename } from "node:path";
 import type { HistoryView, InboxView } from "../../control/schema.ts";
 import type { DeviceId } from "../../core/ids.ts";
 import type { History } from "./history.ts";
-import { hasArrived } from "./history-lines.ts";
+import { hasArrived, isAllThere } from "./history-lines.ts";
 
 /** Arrivals that are looked back at. */
 const LOOKBACK = 1_000;
@@ -26,7 +26,7 @@ export async function arrived(history: History, { from, limit = Infinity }: Want
   const seen = new Set<string>();
   let looked = 0;
   for await (const line of history.newestFirst()) {
-    if (!hasArrived(line)) continue;
+    if (!hasArrived(line) || isAllThere(line)) continue;
     const items = viewsOf(line).filter(({ path }) => !seen.has(path));
     for (const { path } of items) seen.add(path); // under a name that became free, only what came last is there
     if (from !== undefined && line.peer.id !== from) continue;

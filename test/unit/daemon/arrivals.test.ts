@@ -66,10 +66,34 @@ describe("what has landed", () => {
     expect(names(arrivals, "x", carl)).toEqual(["a"]);
   });
 
-  it("is not what was there before, or did not come", async () => {
+  it("is not what did not come", async () => {
     const { arrivals, journal, names } = await store();
-    await arrivals.add(transfer(1, [file("a", "a", { there: true }), file("b", "b", { path: null })]), await journal());
-    expect([...names(arrivals, "a"), ...names(arrivals, "b")]).toEqual([]);
+    await arrivals.add(transfer(1, [file("b", "b", { path: null })]), await journal());
+    expect(names(arrivals, "b")).toEqual([]);
+  });
+
+  it("is found, a file, by what was said of it when it was there again", async () => {
+    const { arrivals, names } = await store();
+    await arrivals.load([transfer(2, [file("a", "a", { there: true })])] as unknown as HistoryView[]); // all that is read of it
+    expect(names(arrivals, "a")).toEqual(["a"]);
+  });
+
+  it("is the newest again when it was there again, and so is its journal", async () => {
+    const { arrivals, journal, kept } = await store();
+    const MiB = 1024 * 1024;
+    const again = (n: number) => arrivals.add(transfer(n, [folder("d", "d", { there: true })]), "");
+    const other = async (n: number) => arrivals.add(transfer(n, [folder(`e${n}`)]), await journal(22 * MiB));
+    await arrivals.add(transfer(1, [folder("d")]), await journal(22 * MiB));
+    await other(2);
+    await again(3);
+    await other(4);
+    expect((await readdir(kept)).toSorted()).toEqual([1, 4].map((n) => `${anna}.${idOf(n)}`).toSorted());
+    const lines = Array.from({ length: 10_000 }, (_, n) => file(`${n}`));
+    await again(5);
+    await arrivals.add(transfer(6, lines.slice(1)), "");
+    expect(arrivals.find(anna, new Set(["d"]), "/inbox")).toMatchObject([
+      { journal: expect.stringContaining(idOf(1)) },
+    ]);
   });
 
   it("is not told of again once it was not what it was taken for, until it comes again", async () => {

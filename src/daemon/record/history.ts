@@ -19,8 +19,6 @@ const MAX_DAMAGED = 10_000;
 export interface Wanted {
   readonly limit: number;
   readonly filter?: (line: HistoryView) => boolean;
-  /** How many lines are looked at. @default all */
-  readonly lookback?: number;
 }
 
 export class History {
@@ -62,17 +60,12 @@ export class History {
   }
 
   /** The last lines, newest first; `damaged` ones were passed over on the way. */
-  async read({
-    limit,
-    filter = () => true,
-    lookback = Infinity,
-  }: Wanted): Promise<{ history: HistoryView[]; damaged: number }> {
+  async read({ limit, filter = () => true }: Wanted): Promise<{ history: HistoryView[]; damaged: number }> {
     const history: HistoryView[] = [];
     let damaged = 0;
-    let looked = 0;
     for await (const line of this.newestFirst(() => damaged++)) {
       if (filter(line)) history.push(line);
-      if (history.length >= limit || ++looked >= lookback) break;
+      if (history.length >= limit) break;
     }
     return { history, damaged };
   }

@@ -143,13 +143,10 @@ export function* thereItems(
   limit: number,
 ): Generator<HaveItem, void> {
   let left = limit;
-  const told = new Set<string>();
   for (const item of [...items.values()].flat()) {
     for (const { facts, root } of item.files()) {
       const key = keyOf(facts.path);
-      const version = `${key}\0${facts.size}:${facts.mtime}`; // by which a sender tells versions apart
-      if (held.has(key) || told.has(version)) continue;
-      told.add(version);
+      if (held.has(key)) continue;
       if (left-- <= 0) return;
       yield { ...facts, blocks: blocksOf(facts.size), root, there: true };
     }

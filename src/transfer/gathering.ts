@@ -65,6 +65,24 @@ export class Gathering {
     return true;
   }
 
+  /**
+   * The entry that was taken last ends with this root. Several files may be alike
+   * but for their content: only now is known which is meant, and that one is taken
+   * instead. False when there is none.
+   */
+  ends(file: EarlierFile, root: string): boolean {
+    if (file.root === root) return true;
+    const entry = this.#taken?.at(-1)?.entry;
+    const versions = this.#earlier.items.get(entry?.path[0] ?? "") ?? [];
+    const meant = versions.find((one) => entry !== undefined && one.begins(entry) && hasRoot(one, root));
+    const instead = entry && meant?.arrival.type === "file" ? meant.takeFile(entry) : undefined;
+    if (entry === undefined || instead === undefined) return false;
+    this.#standing?.add(file);
+    this.#standing = meant;
+    this.#taken = [{ entry, names: instead.names, file: instead }];
+    return true;
+  }
+
   /** Something else has come: hands over what has gathered. */
   release(): readonly Taken[] {
     const taken = this.#taken ?? [];
@@ -112,4 +130,9 @@ export class Gathering {
   async close(): Promise<void> {
     await this.#earlier.reader.close();
   }
+}
+
+function hasRoot(item: EarlierItem, root: string): boolean {
+  for (const file of item.files()) if (file.root === root) return true;
+  return false;
 }

@@ -125,7 +125,8 @@ export class IncomingTransfer {
     if (file === undefined || index !== this.#entries - 1) {
       throw new LanxferError("E_PROTO", { text: "the end of another entry" });
     }
-    if (root !== (file instanceof IncomingFile ? file.ended() : file.root)) throw new LanxferError("E_INTEGRITY");
+    const isIt = file instanceof IncomingFile ? file.ended() === root : this.#gathering.ends(file, root);
+    if (!isIt) throw new LanxferError("E_INTEGRITY");
     this.#file = undefined;
     if (file instanceof IncomingFile) await this.#finishFile(file, root);
     else this.#reports.ended(index, root);

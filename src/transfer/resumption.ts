@@ -37,8 +37,9 @@ export class Resumption {
   readonly #takesThere: boolean;
   /** By path: what earlier attempts have left. */
   readonly #claims = new Map<string, Claim>();
-  /** By path and version (`versionOf`): what is there from earlier transfers, as several may have had one name. */
-  readonly #there = new Map<string, Claim>();
+  /** By path and version (`versionOf`): what is there from earlier transfers, as several may have had one name. Each is taken up once. */
+  readonly #there = new Map<string, Claim[]>();
+  #thereCount = 0;
   #sent = new SentIndex();
   /** The top-level item whose turn it is is published. */
   #inPublished = false;
@@ -66,17 +67,20 @@ export class Resumption {
     for (const item of items) {
       item.path.forEach(checkName);
       const { type, size, mtime, executable = false, blocks, root, as, there = false } = item;
-      const claims = there ? this.#there : this.#claims;
-      const key = there ? versionOf(item) : item.path.join("/");
-      if (claims.has(key)) throw refused("the same path twice");
+      const key = item.path.join("/");
+      if (!there && this.#claims.has(key)) throw refused("the same path twice");
       const most = this.#totals.entries + (there ? MORE_THERE : 0);
-      if (claims.size === most) throw refused("more items than were offered");
+      if ((there ? this.#thereCount : this.#claims.size) === most) throw refused("more items than were offered");
       const wrong = whatIsWrong(item);
       if (wrong !== undefined) throw refused(wrong);
       if (there && !this.#takesThere) throw refused("from earlier, which was not asked for");
-      claims.set(key, { type, size, mtime, executable, blocks, root, published: as !== undefined, there });
-      // What is there is perhaps another version: it counts when it is known not to be.
-      if (!there) this.#bytes += bytesIn(blocks, size);
+      const claim = { type, size, mtime, executable, blocks, root, published: as !== undefined, there };
+      if (there) {
+        this.#addThere(versionOf(item), claim);
+        continue; // it is perhaps another version, and counts when it is known not to be
+      }
+      this.#claims.set(key, claim);
+      this.#bytes += bytesIn(blocks, size);
     }
   }
 
@@ -98,8 +102,8 @@ export class Resumption {
 
   /** Whether all of an entry will be taken up and its content is not wanted, as far as can be said before its turn. */
   isWhole(entry: SourceEntry): boolean {
-    const claim = this.#claimOn(entry);
-    return claim?.blocks === blocksOf(entry.size) && isOf(claim, entry) && this.#sent.covers(entry, claim.blocks);
+    const [claim] = this.#claimsOn(entry);
+    return claim?.blocks === blocksOf(entry.size) && this.#sent.covers(entry, claim.blocks);
   }
 
   /**
@@ -109,21 +113,19 @@ export class Resumption {
    */
   async takeUp(prepared: Prepared, stopped: AbortSignal): Promise<DigestList | undefined> {
     const { entry } = prepared;
-    const claim = this.#claimOn(entry);
-    // Of several entries with one path it is about one.
-    this.#claims.delete(entry.path.join("/"));
-    this.#there.delete(versionOf(entry));
-    if (entry.path.length === 1) this.#inPublished = claim?.published ?? false;
-    const digests = claim && isOf(claim, entry) ? await this.#prove(claim, prepared, stopped) : undefined;
-    if (digests !== undefined) {
-      if (claim?.there === true) {
-        this.#already.entries++;
-        this.#already.bytes += entry.size;
-      }
-      return digests;
+    const claims = this.#claimsOn(entry);
+    const key = entry.path.join("/");
+    const left = this.#claims.get(key);
+    this.#claims.delete(key); // of several entries with one path it is about one
+    if (left !== undefined) this.#there.delete(versionOf(entry)); // a receiver lists only one of both
+    if (entry.path.length === 1) this.#inPublished = left?.published ?? false;
+    const proved = await this.#prove(claims, prepared, stopped);
+    if (proved !== undefined) {
+      if (proved.claim.there) this.#takeThere(entry, proved.claim);
+      return proved.digests;
     }
     if (this.#inPublished) throw new LanxferError("E_SOURCE_CHANGED", { path: entry.source });
-    if (claim?.there === false) this.#bytes -= bytesIn(claim.blocks, claim.size);
+    if (left !== undefined) this.#bytes -= bytesIn(left.blocks, left.size);
     return undefined;
   }
 
@@ -136,27 +138,54 @@ export class Resumption {
     this.#claims.clear();
   }
 
-  /** What an earlier attempt has left goes before what is there from earlier transfers. */
-  #claimOn(entry: SourceEntry): Claim | undefined {
-    return this.#claims.get(entry.path.join("/")) ?? this.#there.get(versionOf(entry));
+  #addThere(version: string, claim: Claim): void {
+    this.#thereCount++;
+    const alike = this.#there.get(version);
+    if (alike === undefined) this.#there.set(version, [claim]);
+    else alike.push(claim);
   }
 
-  async #prove(claim: Claim, prepared: Prepared, stopped: AbortSignal): Promise<DigestList | undefined> {
+  #takeThere(entry: SourceEntry, claim: Claim): void {
+    const alike = this.#there.get(versionOf(entry)) ?? [];
+    alike.splice(alike.indexOf(claim), 1);
+    this.#already.entries++;
+    this.#already.bytes += entry.size;
+  }
+
+  /**
+   * What may be of an entry, all in as many blocks. What an earlier attempt has left
+   * goes before what is there from earlier transfers.
+   */
+  #claimsOn(entry: SourceEntry): readonly Claim[] {
+    const left = this.#claims.get(entry.path.join("/"));
+    const claims = left === undefined ? (this.#there.get(versionOf(entry)) ?? []) : [left];
+    return claims.filter((claim) => isOf(claim, entry));
+  }
+
+  /** The digests of our content, and which of `claims` is about it. */
+  async #prove(
+    claims: readonly Claim[],
+    prepared: Prepared,
+    stopped: AbortSignal,
+  ): Promise<{ readonly digests: DigestList; readonly claim: Claim } | undefined> {
     const { entry } = prepared;
-    const remembered = this.#sent.digestsOf(entry).subarray(0, claim.blocks * DIGEST_SIZE);
+    const [first] = claims;
+    if (first === undefined) return undefined;
+    const remembered = this.#sent.digestsOf(entry).subarray(0, first.blocks * DIGEST_SIZE);
     // What was remembered may be damaged; the content itself is not.
     const starts = remembered.length > 0 ? [remembered, new Uint8Array(0)] : [remembered];
     for (const start of starts) {
       const digests = new DigestList();
       digests.append(start);
       const from = digests.count;
-      for await (const { frame, release } of prepared.blocks(from, claim.blocks)) {
+      for await (const { frame, release } of prepared.blocks(from, first.blocks)) {
         digests.push(digestBlock(frame.subarray(BLOCK_PREFIX)));
         release();
         stopped.throwIfAborted();
       }
       this.#log?.add(entry, from, digests.slice(from));
-      if (claim.root === undefined || digests.root() === claim.root) return digests;
+      const claim = claims.find(({ root }) => root === undefined || root === digests.root());
+      if (claim !== undefined) return { digests, claim };
     }
     return undefined;
   }

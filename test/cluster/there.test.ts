@@ -152,6 +152,27 @@ describe("a file that is sent again", () => {
     expect((await anna.deliver(bert, [one])).items).toMatchObject([{ as: "log", there: false }]);
   });
 
+  it.each([
+    ["the same content", "one"],
+    ["other content", "two"],
+  ])("is there beside another one of its name, size and time, of %s", async (_, content) => {
+    await using room = await Room.open();
+    const [anna, bert] = await room.pair();
+    const files = [await anna.write("v1/r.txt", "one"), await anna.write("v2/r.txt", content)];
+    for (const file of files) await utimes(file, 1, 1);
+    await anna.deliver(bert, files);
+    for (const order of [files, files.toReversed(), files.slice(1)]) {
+      const again = await anna.deliver(bert, order);
+      expect(again).toMatchObject({ state: "done", already: { entries: order.length } });
+      for (const [i, { as, there }] of again.items.entries()) {
+        expect(there).toBe(true);
+        const sent = await readFile(order[i] ?? "", "utf8");
+        expect(await readFile(path.join(bert.inbox, as ?? ""), "utf8")).toBe(sent);
+      }
+    }
+    expect(await visible(bert)).toEqual(["r (1).txt", "r.txt"]);
+  });
+
   it("is sent to whoever has not got it, and to a device that has it from another one", async () => {
     await using room = await Room.open();
     const [anna, bert] = await room.pair();

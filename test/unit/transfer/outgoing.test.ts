@@ -77,6 +77,19 @@ describe("what the receiver says is there from earlier transfers", () => {
     expect(events.slice(1)).toEqual([{ type: "already", entries: 1, bytes: 5 }]);
   });
 
+  it("is taken up as often as it is there, each by what it is the content of", async () => {
+    const { outgoing, events } = offered({ there: true });
+    const other = there("b", { root: "0".repeat(64) });
+    outgoing.heard({ t: "have", items: [other, there("b"), there("b", { executable: true }), there("b"), other] });
+    outgoing.heard({ t: "accept" });
+    await outgoing.resumption.begin();
+    const taken: (number | undefined)[] = [];
+    for (let n = 0; n < 3; n++) taken.push(await takenUp(outgoing, entry("b")));
+    expect(taken).toEqual([1, 1, undefined]);
+    outgoing.tellResumed();
+    expect(events.at(-1)).toEqual({ type: "already", entries: 2, bytes: 10 });
+  });
+
   it("comes behind what an earlier attempt has left", async () => {
     const { outgoing, events } = offered({ there: true });
     outgoing.heard({ t: "have", items: [there("b"), have("b")] });

@@ -50,6 +50,8 @@ const MOST = 100_000;
 const MOST_VERSIONS = 16;
 /** How far a time may be off where a file system keeps it coarsely, as FAT does (milliseconds). */
 const COARSE_TIME_MS = 2_000;
+/** The same where it keeps it finely: what a time in seconds loses as a double, in this Node or another (milliseconds). */
+const FINE_TIME_MS = 0.5;
 
 /** One item as it stands. What was taken up of it is not there to be taken up again. */
 export class EarlierItem {
@@ -212,5 +214,10 @@ async function lookAtFolder(inbox: PinnedDir, arrival: Arrival, files: SmallFile
 
 function isUntouched({ type, size, mtime }: Facts, looked: Looked, { fileSystem }: PinnedDir): boolean {
   const off = Math.abs(looked.modified - clampTime(mtime));
-  return type === "file" && isFile(looked) && looked.size === size && off < (fileSystem.whole ? 1 : COARSE_TIME_MS);
+  return (
+    type === "file" &&
+    isFile(looked) &&
+    looked.size === size &&
+    off < (fileSystem.whole ? FINE_TIME_MS : COARSE_TIME_MS)
+  );
 }

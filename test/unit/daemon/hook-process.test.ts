@@ -145,7 +145,7 @@ describe("a hook", () => {
   });
 
   it("may flood standard error: the beginning is kept, and memory stays flat", async () => {
-    const { run } = await script("printf beginning >&2; head -c 300000000 /dev/zero >&2");
+    const { run } = await script("printf beginning >&2; head -c 1000000000 /dev/zero >&2");
     const before = process.memoryUsage().rss;
     let most = before;
     const sampling = setInterval(() => {
@@ -156,7 +156,8 @@ describe("a hook", () => {
     expect(end).toMatchObject({ is: "ended", exit: 0 });
     expect(stderrOf(end).slice(0, 10)).toBe("beginning\0");
     expect(stderrOf(end)).toHaveLength(1_024);
-    expect(most - before).toBeLessThan(64 * 1024 * 1024);
+    // A quarter of it: what is read and dropped lies about until Node collects it.
+    expect(most - before).toBeLessThan(250_000_000);
   });
 
   it.each([

@@ -18,7 +18,7 @@ const CHECKOUT = fileURLToPath(new URL("../../", import.meta.url));
 /** Shared with the package that brings a Node. */
 const SCRATCH = path.join(CHECKOUT, "build/package/scratch/node");
 const VERSIONS = ["22.23.3", "24.21.0"] as const;
-const CLUSTER = ["delivery", "resume", "streams", "trust"];
+const CLUSTER = ["delivery", "streams", "trust"];
 /** Gigabytes say nothing about a version. */
 const LIGHT = "^(?!.*GiB)";
 

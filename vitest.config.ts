@@ -21,7 +21,7 @@ export default defineConfig({
     reporters: ["default", "json"],
     outputFile: { json: "build/test-report.json" },
     projects: [
-      suite("unit", 10_000, true),
+      suite("unit", 30_000, true),
       suite("fuzz", 60_000, true),
       suite("cluster", 30_000, true),
       suite("cli", 60_000, true),

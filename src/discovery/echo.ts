@@ -14,6 +14,8 @@ const PORT = 5353;
 const GROUP = { 4: "224.0.0.251", 6: "ff02::fb" } as const; // RFC 6762 section 3
 const ATTEMPTS = 3;
 const PAUSE_MS = 300;
+/** How long the system may still check whether an address is free, which cannot be sent from until then (RFC 4862; milliseconds). */
+const CHECKED_MS = 3_000;
 
 export type Echo =
   | { readonly is: "heard" }
@@ -21,7 +23,7 @@ export type Echo =
   /** The system did not even let us try. */
   | { readonly is: "refused"; readonly code: string };
 
-/** Never rejects. `token` has to be new each time, at most 40 letters and digits. Takes a second at most. */
+/** Never rejects. `token` has to be new each time, at most 40 letters and digits. Takes a second, or four where an address is new. */
 export async function echo(
   link: Pick<LinkAddress, "interface" | "family" | "address">,
   token: string,
@@ -39,8 +41,16 @@ export async function echo(
     socket.setMulticastInterface(card);
     socket.setMulticastLoopback(true);
     const group = link.family === 4 ? GROUP[4] : `${GROUP[6]}%${link.interface}`;
-    for (let i = 0; i < ATTEMPTS && !heard.signal.aborted; i++) {
-      await sent(socket, question(token), group);
+    const checked = clock.monotonic() + CHECKED_MS;
+    for (let i = 0; i < ATTEMPTS && !heard.signal.aborted; ) {
+      const left = await sent(socket, question(token), group).then(
+        () => true,
+        (error) => {
+          if (systemCode(error) !== "EADDRNOTAVAIL" || clock.monotonic() >= checked) throw error;
+          return false;
+        },
+      );
+      if (left) i++;
       await clock.sleep(PAUSE_MS, heard.signal).catch(() => {});
     }
     return { is: heard.signal.aborted ? "heard" : "silence" };

@@ -5,6 +5,7 @@ import type { FindingView } from "../../src/control/schema.ts";
 import type { Device } from "../support/device.ts";
 import type { Host } from "../support/hosts.ts";
 import { suiteFor } from "../support/privilege.ts";
+import { eventually } from "../support/process.ts";
 import { openPairedTrio, type Trio } from "../support/trio.ts";
 
 const CHECKS = [
@@ -54,6 +55,18 @@ suiteFor(["hosts", "firewall"])("The doctor", () => {
     expect(of(findings, "multicast").map(({ state }) => state)).toContain("ok");
     expect(of(findings, "peers").map(({ text }) => text)).toEqual(["2 of 2 devices that are seen can be reached"]);
     expect(of(findings, "devices").map(({ text }) => text)).toEqual(["all 2 paired devices are seen"]);
+  });
+
+  it("gives a new address the time in which the system makes sure of it", async () => {
+    const { anna } = trio.devices;
+    for (const state of ["down", "up"]) {
+      expect(await trio.hosts.anna.run(["ip", "link", "set", "eth0", state])).toMatchObject({ code: 0 });
+    }
+    const { findings } = await examined(anna);
+    expect(of(findings, "multicast").map(({ state }) => state)).not.toContain("problem");
+    await eventually("anna is as before", async () => ((await examined(anna)).code === 0 ? true : undefined), {
+      timeoutMs: 30_000,
+    });
   });
 
   it("finds that multicast is dropped, by the rule and by its effect, and its advice cures it", async () => {

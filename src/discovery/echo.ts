@@ -43,14 +43,14 @@ export async function echo(
     const group = link.family === 4 ? GROUP[4] : `${GROUP[6]}%${link.interface}`;
     const checked = clock.monotonic() + CHECKED_MS;
     for (let i = 0; i < ATTEMPTS && !heard.signal.aborted; ) {
-      const left = await sent(socket, question(token), group).then(
+      const wasSent = await sent(socket, question(token), group).then(
         () => true,
         (error) => {
           if (systemCode(error) !== "EADDRNOTAVAIL" || clock.monotonic() >= checked) throw error;
           return false;
         },
       );
-      if (left) i++;
+      if (wasSent) i++;
       await clock.sleep(PAUSE_MS, heard.signal).catch(() => {});
     }
     return { is: heard.signal.aborted ? "heard" : "silence" };

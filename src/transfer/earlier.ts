@@ -6,7 +6,7 @@
  */
 
 import { blocksOf } from "./blocks.ts";
-import type { HaveItem, Held } from "./held.ts";
+import { COARSE_TIME_MS, type HaveItem, type Held } from "./held.ts";
 import type { FileFacts } from "./incoming-reports.ts";
 import { readJournal } from "./journal.ts";
 import { type Facts, keyOf, type Recorded } from "./journal-lines.ts";
@@ -48,9 +48,7 @@ export interface EarlierFile {
 const MOST = 100_000;
 /** Files of one name that are told, the newest: a script may send two that are called alike again and again. */
 const MOST_VERSIONS = 16;
-/** How far a time may be off where a file system keeps it coarsely, as FAT does (milliseconds). */
-const COARSE_TIME_MS = 2_000;
-/** The same where it keeps it finely: what a time in seconds loses as a double, in this Node or another (milliseconds). */
+/** How far a time may be off where a file system keeps it finely: what a time in seconds loses as a double, in this Node or another (milliseconds). */
 const FINE_TIME_MS = 0.5;
 
 /** One item as it stands. What was taken up of it is not there to be taken up again. */

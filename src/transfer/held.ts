@@ -82,7 +82,7 @@ const CHECKED_WHOLE = 256 * MiB;
 /** A write later than this after the last one that the journal knows was not ours (milliseconds). */
 const LATE_WRITE_MS = 100;
 /** The coarsest time of modification of a file system in use, that of FAT (milliseconds). */
-const COARSE_TIME_MS = 2_000;
+export const COARSE_TIME_MS = 2_000;
 
 /** Files looked at side by side: hides the latency of a disk. */
 const LOOKUPS = 64;

@@ -50,10 +50,10 @@ export interface Caller {
   record: TransferRecord | undefined;
 }
 
-/** What the record of a transfer begins with, besides the offer. */
 /** A user, of either end, does not want it any more: nothing is kept of it. */
 const GIVEN_UP: ReadonlySet<ErrorCode> = new Set(["E_CANCELLED_BY_PEER", "E_CANCELLED", "E_DECLINED"]);
 
+/** What the record of a transfer begins with, besides the offer. */
 type Start = Pick<TransferStart, "peer" | "state" | "startedAt">;
 
 export class Reception {
